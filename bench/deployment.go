@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/federationapi"
+)
+
+// A deployment is a folder with what one Chappe needs: configuration, certificate
+// and database.
+type deployment struct {
+	dir                string
+	name               spec.ServerName
+	client, federation string // host:port
+}
+
+func newDeployment(dir string, name spec.ServerName) (*deployment, error) {
+	d := &deployment{dir: dir, name: name}
+	var err error
+	if d.client, err = freeAddress(); err != nil {
+		return nil, err
+	}
+	if d.federation, err = freeAddress(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(d.data(), 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	err = federationapi.SelfSigned(d.certificate(), d.key(), name)
+	return d, err
+}
+
+func (d *deployment) configFile() string  { return filepath.Join(d.dir, "config.yaml") }
+func (d *deployment) data() string        { return filepath.Join(d.dir, "data") }
+func (d *deployment) certificate() string { return filepath.Join(d.dir, "tls.crt") }
+func (d *deployment) key() string         { return filepath.Join(d.dir, "tls.key") }
+
+// prepare writes the configuration and the users. The server will know one other,
+// if peer is not nil, and trust its certificate.
+func (d *deployment) prepare(ctx context.Context, peer *deployment, users []person) error {
+	var config bytes.Buffer
+	fmt.Fprintf(&config, `server_name: %q
+data_dir: %q
+client:
+  listen: %q
+rate_limits:
+  enabled: false
+log:
+  level: warning
+federation:
+  listen: %q
+  tls_cert: %q
+  tls_key: %q
+`, d.name, d.data(), d.client, d.federation, d.certificate(), d.key())
+	if peer != nil {
+		fmt.Fprintf(&config, "  ca_file: %q\n  hosts:\n    %q: %q\n", peer.certificate(), peer.name, peer.federation)
+	}
+	if err := os.WriteFile(d.configFile(), config.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	// The name of the file is the server's own business, and known here only to
+	// spare it the making of thousands of accounts by its API.
+	return register(ctx, filepath.Join(d.data(), "chappe.db"), d.name, users)
+}

@@ -1,0 +1,48 @@
+// Command bench measures the real server: it starts the binary, drives it over
+// HTTP from this process, checks every message that arrives, and prints what it
+// cost. Beside it, as the floor, it puts the least that could answer the same
+// requests (see floor.go), driven by the same generator.
+//
+//	go run ./bench                        # everything, about two minutes
+//	go run ./bench -scenario local -for 30s
+//	taskset -c 0,1 go run ./bench         # the wanted figures are for two cores
+//
+// It needs Linux: processor time and memory are read from /proc.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	o, err := parseOptions(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil {
+		err = run(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the benchmark, or one of the servers it starts by executing itself.
+func run(o options) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch o.as {
+	case asFloor:
+		return serveFloor(ctx, o.listen)
+	case asChappe:
+		return serveProfiled(ctx, o.config, o.profile)
+	}
+	return runBench(ctx, o)
+}

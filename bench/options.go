@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The servers this program can be, rather than the benchmark.
+const (
+	asFloor  = "floor"
+	asChappe = "chappe"
+)
+
+const allScenarios = "all"
+
+// options are what the command line says.
+type options struct {
+	scenario           string
+	warmup, measured   time.Duration
+	drainFor           time.Duration
+	senders, receivers int
+	size               int     // bytes of a content
+	rate               float64 // messages per second of the latency scenario; 0: a tenth of what was delivered
+	idle               int
+	dir                string
+	json               string
+	profile            string
+
+	// For a process that is one of the servers.
+	as, listen, config string
+}
+
+func parseOptions(args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&o.scenario, "scenario", allScenarios, "what to measure: local, latency, idle, federated or all")
+	flags.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to run before measuring")
+	flags.DurationVar(&o.measured, "for", 16*time.Second, "how long to measure")
+	flags.DurationVar(&o.drainFor, "drain", time.Minute, "how long to wait, at most, for what was accepted to arrive")
+	flags.IntVar(&o.senders, "senders", 64, "devices that send, each one message at a time")
+	flags.IntVar(&o.receivers, "receivers", 64, "devices that long-poll; sender i sends to receiver i modulo this")
+	flags.IntVar(&o.size, "size", 256, "bytes of a message's content")
+	flags.Float64Var(&o.rate, "rate", 0, "messages per second of the latency scenario; 0: a tenth of the delivered/s of local, which is measured first")
+	flags.IntVar(&o.idle, "idle", 2000, "long polls of the idle scenario")
+	flags.StringVar(&o.dir, "dir", "", "where to keep the databases meanwhile; empty: the system's temporary folder")
+	flags.StringVar(&o.json, "json", "", "write the figures to this file, too")
+	flags.StringVar(&o.profile, "profile", "", "run Chappe inside this program and write its CPU and allocation profiles to this folder")
+	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor or chappe")
+	flags.StringVar(&o.listen, "listen", "", "with -as floor: host:port")
+	flags.StringVar(&o.config, "config", "", "with -as chappe: its configuration")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return o, o.check()
+}
+
+func (o options) check() error {
+	scenarios := []string{localScenario, latencyScenario, idleScenario, federatedScenario, allScenarios}
+	switch {
+	case !slices.Contains(scenarios, o.scenario):
+		return fmt.Errorf("-scenario: want one of %v", scenarios)
+	case o.senders < 1 || o.receivers < 1 || o.idle < 1:
+		return errors.New("-senders, -receivers and -idle: want at least 1")
+	case o.size < minSize || o.size > maxSize:
+		return fmt.Errorf("-size: want %d to %d", minSize, maxSize)
+	case o.measured <= 0:
+		return errors.New("-for: want a time to measure")
+	case o.rate < 0:
+		return errors.New("-rate: want messages per second")
+	}
+	return nil
+}
+
+// wants tells whether a scenario was asked for.
+func (o options) wants(scenario string) bool {
+	return o.scenario == allScenarios || o.scenario == scenario
+}

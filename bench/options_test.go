@@ -1,0 +1,26 @@
+package main
+
+import "testing"
+
+func TestMistakesOnTheCommandLineAreRefused(t *testing.T) {
+	if o, err := parseOptions(nil); err != nil || o.scenario != allScenarios || !o.wants(idleScenario) {
+		t.Errorf("without flags: %+v (%v), want all scenarios", o, err)
+	}
+	if o, err := parseOptions([]string{"-scenario", idleScenario}); err != nil || o.wants(localScenario) || !o.wants(idleScenario) {
+		t.Errorf("-scenario idle: %+v (%v), want that one only", o, err)
+	}
+	for _, bad := range [][]string{
+		{"-scenario", "remote"},
+		{"-senders", "0"},
+		{"-receivers", "-1"},
+		{"-size", "95"},
+		{"-size", "60001"},
+		{"-for", "0s"},
+		{"-rate", "-1"},
+		{"local"},
+	} {
+		if _, err := parseOptions(bad); err == nil {
+			t.Errorf("%v: accepted", bad)
+		}
+	}
+}

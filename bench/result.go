@@ -1,0 +1,61 @@
+package main
+
+import (
+	"slices"
+	"time"
+)
+
+// A result is what a load did while it was measured.
+type result struct {
+	elapsed   time.Duration
+	accepted  int64
+	delivered int64
+	cpu       time.Duration // of the servers
+	verdict   verdict       // on the whole run
+	latencies []time.Duration
+}
+
+func (r result) minus(earlier result) result {
+	return result{
+		elapsed:   r.elapsed - earlier.elapsed,
+		accepted:  r.accepted - earlier.accepted,
+		delivered: r.delivered - earlier.delivered,
+		cpu:       r.cpu - earlier.cpu,
+	}
+}
+
+// plus takes two runs as one.
+func (r result) plus(other result) result {
+	sum := result{
+		elapsed:   r.elapsed + other.elapsed,
+		accepted:  r.accepted + other.accepted,
+		delivered: r.delivered + other.delivered,
+		cpu:       r.cpu + other.cpu,
+		verdict:   r.verdict.plus(other.verdict),
+		latencies: slices.Concat(r.latencies, other.latencies),
+	}
+	slices.Sort(sum.latencies)
+	return sum
+}
+
+func (r result) acceptedPerSecond() float64  { return float64(r.accepted) / r.elapsed.Seconds() }
+func (r result) deliveredPerSecond() float64 { return float64(r.delivered) / r.elapsed.Seconds() }
+
+// cpuPerMessage is in milliseconds.
+func (r result) cpuPerMessage() float64 {
+	return milliseconds(r.cpu) / float64(max(r.delivered, 1))
+}
+
+// latency gives a percentile of the time from send to sync, in milliseconds.
+func (r result) latency(p float64) float64 { return milliseconds(percentile(r.latencies, p)) }
+
+// sortedLatencies are those of all receivers. They are read when the receivers have
+// ended.
+func (l *load) sortedLatencies() []time.Duration {
+	var all []time.Duration
+	for _, r := range l.receivers {
+		all = append(all, r.latencies...)
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,56 @@
+package clientapi
+
+import (
+	"net"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/todevice"
+)
+
+const (
+	maxDeviceID    = 255 // bytes
+	maxDisplayName = 100 // characters
+)
+
+// newDevice is what a request that logs in says of its device.
+type newDevice struct {
+	ID          string `json:"device_id"`
+	DisplayName string `json:"initial_device_display_name"`
+}
+
+func (d newDevice) check() error {
+	switch {
+	case len(d.ID) > maxDeviceID:
+		return httpapi.InvalidParam("device_id is over 255 bytes")
+	case d.ID == todevice.AllDevices:
+		// A message to this device would go to all of the user's.
+		return httpapi.InvalidParam("device_id must not be *")
+	case utf8.RuneCountInString(d.DisplayName) > maxDisplayName:
+		return httpapi.InvalidParam("initial_device_display_name is over 100 characters")
+	}
+	return nil
+}
+
+// login makes an access token for the device, and an ID where it has none.
+func (d newDevice) login(remoteAddr string) todevice.Login {
+	if d.ID == "" {
+		d.ID = newDeviceID()
+	}
+	return todevice.Login{
+		DeviceID:    d.ID,
+		DisplayName: d.DisplayName,
+		Token:       newAccessToken(),
+		RemoteAddr:  remoteAddr,
+	}
+}
+
+// remoteAddr gives the client's IP address.
+func remoteAddr(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,165 @@
+package clientapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/internal/httpapi"
+)
+
+// registration is what a client asks for beside authenticating. A session
+// remembers it, so each part is checked, and short, before it gets here.
+type registration struct {
+	localpart    *string // nil where any name will do; lower case
+	password     digest  // "" where none was given
+	device       newDevice
+	inhibitLogin *bool // nil where nothing was said, which means false
+}
+
+// updatedBy gives the registration after a further request of the same session.
+// What that leaves out stays as it was.
+func (old registration) updatedBy(with registration) registration {
+	if with.localpart != nil {
+		old.localpart = with.localpart
+	}
+	if with.password != "" {
+		old.password = with.password
+	}
+	if with.device.ID != "" {
+		old.device.ID = with.device.ID
+	}
+	if with.device.DisplayName != "" {
+		old.device.DisplayName = with.device.DisplayName
+	}
+	if with.inhibitLogin != nil {
+		old.inhibitLogin = with.inhibitLogin
+	}
+	return old
+}
+
+type registerQuery struct {
+	kind         string
+	auth         uiaAuth
+	registration registration
+	remoteAddr   string
+}
+
+func readRegister(r *http.Request) (registerQuery, error) {
+	var body struct {
+		newDevice
+		Auth         uiaAuth `json:"auth"`
+		Username     *string `json:"username"`
+		Password     string  `json:"password"`
+		InhibitLogin *bool   `json:"inhibit_login"`
+	}
+	if err := httpapi.ReadJSON(r, &body); err != nil {
+		return registerQuery{}, err
+	}
+	if err := body.check(); err != nil {
+		return registerQuery{}, err
+	}
+	query := registerQuery{
+		kind:       r.URL.Query().Get("kind"),
+		auth:       body.Auth,
+		remoteAddr: remoteAddr(r),
+		registration: registration{
+			password:     digestOf(body.Password),
+			device:       body.newDevice,
+			inhibitLogin: body.InhibitLogin,
+		},
+	}
+	if body.Username != nil {
+		localpart := foldCase(*body.Username)
+		query.registration.localpart = &localpart
+	}
+	return query, nil
+}
+
+// register makes an account, once the client has authenticated in a session or
+// with one request. A finished session gives the same answer again.
+//
+// POST /_matrix/client/v3/register
+// https://spec.matrix.org/v1.15/client-server-api/#post_matrixclientv3register
+func (s *Server) register(ctx context.Context, q registerQuery) (accountAnswer, error) {
+	if err := s.checkKind(q.kind); err != nil {
+		return accountAnswer{}, err
+	}
+	session, known, err := s.resume(q.auth, "register")
+	if err != nil {
+		return accountAnswer{}, err
+	}
+	if err := session.lock(ctx); err != nil {
+		return accountAnswer{}, err
+	}
+	defer session.unlock()
+	if session.result != nil {
+		return *session.result, nil
+	}
+	wanted := session.registration.updatedBy(q.registration)
+	// Before authentication, so that nobody goes through it for a name that is not
+	// to be had; in each request, as the name may have been taken meanwhile.
+	if err := s.checkWanted(ctx, wanted.localpart); err != nil {
+		return accountAnswer{}, err
+	}
+	session.registration = wanted
+	if err := s.authenticate(session, known, q.auth); err != nil {
+		return accountAnswer{}, err
+	}
+	answer, err := s.createAccount(ctx, s.accountFor(wanted, q.remoteAddr))
+	if err != nil {
+		return accountAnswer{}, err
+	}
+	session.result = &answer
+	return answer, nil
+}
+
+// checkKind refuses what this server lets nobody register.
+func (s *Server) checkKind(kind string) error {
+	switch kind {
+	case "guest":
+		return &httpapi.Error{Status: http.StatusForbidden, Body: spec.GuestAccessForbidden("There are no guests here")}
+	case "", "user":
+	default:
+		return httpapi.InvalidParam("kind must be user or guest")
+	}
+	if !s.config.OpenRegistration {
+		return registrationClosed()
+	}
+	return nil
+}
+
+func registrationClosed() error { return httpapi.Forbidden("Registration is closed") }
+
+func (s *Server) checkWanted(ctx context.Context, localpart *string) error {
+	if localpart == nil {
+		return nil
+	}
+	return s.checkLocalpart(ctx, *localpart)
+}
+
+func (s *Server) accountFor(wanted registration, remoteAddr string) newAccount {
+	account := newAccount{password: wanted.password}
+	if wanted.localpart != nil {
+		account.localpart = *wanted.localpart
+	} else {
+		account.localpart = s.freeLocalpart()
+	}
+	if wanted.inhibitLogin == nil || !*wanted.inhibitLogin {
+		login := wanted.device.login(remoteAddr)
+		account.login = &login
+	}
+	return account
+}
+
+// freeLocalpart makes a name outside the reserved ones. That it is free is as
+// sure as that 80 random bits do not repeat.
+func (s *Server) freeLocalpart() string {
+	for range 100 {
+		if name := newLocalpart(); !s.reserved(name) {
+			return name
+		}
+	}
+	return "u-" + newLocalpart() // so many first letters are reserved
+}

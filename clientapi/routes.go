@@ -1,0 +1,69 @@
+package clientapi
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/chappe-im/chappe/internal/httpapi"
+)
+
+// Routes adds every endpoint of this door to a router made by httpapi.NewRouter.
+func (s *Server) Routes(r *mux.Router) {
+	// Old clients and tools still use r0; what is served here has not changed
+	// between the two. The router tries paths in this order, so the busiest comes
+	// first.
+	for _, prefix := range []string{"/_matrix/client/v3", "/_matrix/client/r0"} {
+		s.messageRoutes(r, prefix)
+		s.accountRoutes(r, prefix)
+		s.deviceRoutes(r, prefix)
+	}
+	s.discoveryRoutes(r)
+	if s.config.SharedSecret != "" {
+		s.sharedSecretRoutes(r)
+	}
+}
+
+func (s *Server) messageRoutes(r *mux.Router, prefix string) {
+	r.Handle(prefix+"/sendToDevice/{eventType}/{txnId}", httpapi.Authed(s.log, s.store, readSendToDevice, s.sendToDevice)).
+		Methods(http.MethodPut)
+}
+
+func (s *Server) discoveryRoutes(r *mux.Router) {
+	r.Handle("/_matrix/client/versions", httpapi.Endpoint(s.log, readVersions, s.versions)).
+		Methods(http.MethodGet)
+	r.Handle("/.well-known/matrix/client", httpapi.Endpoint(s.log, httpapi.NoQuery, s.wellKnown)).
+		Methods(http.MethodGet)
+}
+
+func (s *Server) sharedSecretRoutes(r *mux.Router) {
+	const path = "/_synapse/admin/v1/register"
+	r.Handle(path, httpapi.Endpoint(s.log, httpapi.NoQuery, s.newNonce)).
+		Methods(http.MethodGet)
+	r.Handle(path, httpapi.Endpoint(s.log, readSharedSecret, s.registerBySharedSecret)).
+		Methods(http.MethodPost)
+}
+
+func (s *Server) accountRoutes(r *mux.Router, prefix string) {
+	r.Handle(prefix+"/register", httpapi.Endpoint(s.log, readRegister, s.register)).
+		Methods(http.MethodPost)
+	r.Handle(prefix+"/register/available", httpapi.Endpoint(s.log, readAvailable, s.available)).
+		Methods(http.MethodGet)
+	r.Handle(prefix+"/login", httpapi.Endpoint(s.log, httpapi.NoQuery, s.loginFlows)).
+		Methods(http.MethodGet)
+	r.Handle(prefix+"/login", httpapi.Endpoint(s.log, readLogin, s.login)).
+		Methods(http.MethodPost)
+	r.Handle(prefix+"/logout", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.logout)).
+		Methods(http.MethodPost)
+	r.Handle(prefix+"/logout/all", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.logoutAll)).
+		Methods(http.MethodPost)
+	r.Handle(prefix+"/account/whoami", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.whoami)).
+		Methods(http.MethodGet)
+}
+
+func (s *Server) deviceRoutes(r *mux.Router, prefix string) {
+	r.Handle(prefix+"/devices", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.devices)).
+		Methods(http.MethodGet)
+	r.Handle(prefix+"/devices/{deviceId}", httpapi.Authed(s.log, s.store, readDevice, s.device)).
+		Methods(http.MethodGet)
+}

@@ -1,0 +1,133 @@
+package clientapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/todevice"
+)
+
+const (
+	// maxSendBody is far over what a single content may have, as one request
+	// carries contents for hundreds of devices.
+	maxSendBody     = 20 << 20
+	maxEventType    = 255 // bytes
+	maxRecipientID  = 512 // bytes; the longest device ID that other servers allow
+	inboxRetryAfter = 30 * time.Second
+)
+
+type sendQuery struct {
+	eventType string
+	// request tells this request from every other of the device, but not from its
+	// own repetition.
+	request  string
+	messages []todevice.Message
+}
+
+func readSendToDevice(r *http.Request) (sendQuery, error) {
+	eventType, err := httpapi.PathVar(r, "eventType")
+	if err != nil {
+		return sendQuery{}, err
+	}
+	if len(eventType) > maxEventType {
+		return sendQuery{}, httpapi.InvalidParam(fmt.Sprintf("The event type is over %d bytes", maxEventType))
+	}
+	body, err := httpapi.ReadBody(r, maxSendBody)
+	if err != nil {
+		return sendQuery{}, err
+	}
+	messages, err := decodeMessages(body)
+	if err != nil {
+		return sendQuery{}, err
+	}
+	return sendQuery{
+		eventType: eventType,
+		// Still percent-encoded, the path shows where one component ends, whatever
+		// they contain. It holds event type and transaction ID.
+		request:  r.Method + "\x00" + r.URL.EscapedPath(),
+		messages: messages,
+	}, nil
+}
+
+// decodeMessages reads {"messages": {user: {device: content}}} and lists it by
+// user and then device. Maps keep the case of keys, which struct fields do not.
+func decodeMessages(body json.RawMessage) ([]todevice.Message, error) {
+	var fields map[string]json.RawMessage
+	if err := httpapi.Decode(body, &fields); err != nil {
+		return nil, err
+	}
+	if fields["messages"] == nil {
+		return nil, httpapi.BadJSON("messages is missing")
+	}
+	var byUser map[string]map[string]json.RawMessage
+	if err := httpapi.Decode(fields["messages"], &byUser); err != nil {
+		return nil, err
+	}
+	var messages []todevice.Message
+	for _, name := range slices.Sorted(maps.Keys(byUser)) {
+		ofUser, err := messagesOf(name, byUser[name])
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, ofUser...)
+	}
+	return messages, nil
+}
+
+// messagesOf gives the messages for one user, without those for whom there can be
+// no such user or device. Wherever they go, a wrong shape is an error.
+func messagesOf(name string, byDevice map[string]json.RawMessage) ([]todevice.Message, error) {
+	if byDevice == nil {
+		return nil, httpapi.BadJSON("A user of messages has null for devices")
+	}
+	messages := make([]todevice.Message, 0, len(byDevice))
+	user, notAUser := todevice.ParseUserID(name)
+	for _, device := range slices.Sorted(maps.Keys(byDevice)) {
+		content := byDevice[device]
+		if len(content) == 0 || content[0] != '{' {
+			return nil, httpapi.BadJSON("A content in messages is not an object")
+		}
+		if notAUser == nil && len(device) <= maxRecipientID {
+			messages = append(messages, todevice.Message{To: user, Device: device, Content: content})
+		}
+	}
+	return messages, nil
+}
+
+// sendToDevice sends one event type to any number of devices. It answers when
+// the messages are durable, and does nothing if it has seen the request before.
+//
+// PUT /_matrix/client/v3/sendToDevice/{eventType}/{txnId}
+// https://spec.matrix.org/v1.15/client-server-api/#put_matrixclientv3sendtodeviceeventtypetxnid
+func (s *Server) sendToDevice(ctx context.Context, device todevice.Device, q sendQuery) (httpapi.Empty, error) {
+	_, err := s.sender.Send(ctx, todevice.Batch{
+		Source: todevice.Source{Client: device.Inbox, Request: q.request},
+		Sends:  []todevice.Send{{Sender: device.User, Type: q.eventType, Messages: q.messages}},
+	})
+	return httpapi.Empty{}, sendError(err)
+}
+
+// sendError says in Matrix's words why a batch was not accepted. All that passes
+// must stay a 429 or 5xx: on other codes clients give the batch up.
+func sendError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, todevice.ErrContentTooLarge):
+		return httpapi.TooLarge(fmt.Sprintf("A content is over %d bytes", todevice.MaxContent))
+	case errors.Is(err, todevice.ErrContentNotCanonical):
+		return httpapi.BadJSON("A content cannot be written as canonical JSON: floats and large integers cannot")
+	case errors.Is(err, todevice.ErrInboxFull):
+		return httpapi.LimitExceeded("The inbox of a recipient is full", inboxRetryAfter)
+	case errors.Is(err, todevice.ErrUnknownDevice):
+		return httpapi.UnknownToken() // deleted since the token was checked
+	}
+	return fmt.Errorf("send to device: %w", err)
+}

@@ -1,0 +1,79 @@
+package clientapi
+
+import (
+	"context"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+	"github.com/sirupsen/logrus"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// Config is what the operator decides about this door.
+type Config struct {
+	// ServerName is the part of every local user ID after the colon.
+	ServerName spec.ServerName
+	// BaseURL is where clients reach this server, "" where that is not announced.
+	BaseURL string
+	// OpenRegistration lets anyone make an account.
+	OpenRegistration bool
+	// SharedSecret lets whoever knows it make accounts; "" switches that off.
+	SharedSecret string
+	// ReservedPrefixes begin the localparts that no client may register: they
+	// belong to RTM apps. An empty prefix reserves nothing.
+	ReservedPrefixes []string
+	// PasswordCost is bcrypt's cost, 0 for bcrypt's own default.
+	PasswordCost int
+}
+
+// Store is what this door needs of storage. What its methods return is defined
+// by the errors of package todevice.
+type Store interface {
+	CreateUser(context.Context, todevice.Account) error
+	// Register makes the user and the first device in one transaction.
+	Register(context.Context, todevice.Account, todevice.Login) (todevice.Device, error)
+	Account(ctx context.Context, localpart string) (todevice.Account, error)
+	// Login makes the device, or keeps the one of that name and ends its tokens.
+	Login(ctx context.Context, localpart string, login todevice.Login) (todevice.Device, error)
+	Session(ctx context.Context, token string) (todevice.Device, error)
+	Devices(ctx context.Context, localpart string) ([]todevice.DeviceInfo, error)
+	DeleteDevice(context.Context, todevice.InboxID) error
+	DeleteDevices(ctx context.Context, localpart string) ([]todevice.InboxID, error)
+}
+
+// Sender takes a batch in. When it returns without an error, the batch is
+// durable.
+type Sender interface {
+	Send(context.Context, todevice.Batch) (todevice.Accepted, error)
+}
+
+// Notifier ends the open /sync of a device that is no more.
+type Notifier interface {
+	Wake(...todevice.InboxID)
+}
+
+// Server answers the client-server endpoints.
+type Server struct {
+	config    Config
+	store     Store
+	sender    Sender
+	notifier  Notifier
+	passwords passwords
+	sessions  *expiring[*uiaSession]
+	nonces    *expiring[struct{}]
+	log       *logrus.Entry
+}
+
+// New makes a Server. It starts nothing and has nothing to close.
+func New(config Config, store Store, sender Sender, notifier Notifier, log *logrus.Entry) *Server {
+	return &Server{
+		config:    config,
+		store:     store,
+		sender:    sender,
+		notifier:  notifier,
+		passwords: newPasswords(config.PasswordCost),
+		sessions:  newExpiring[*uiaSession](maxSessions, sessionLifetime),
+		nonces:    newExpiring[struct{}](maxNonces, nonceLifetime),
+		log:       log,
+	}
+}

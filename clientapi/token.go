@@ -1,0 +1,22 @@
+package clientapi
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+)
+
+// newAccessToken makes an access token of 256 random bits. The prefix lets
+// scanners for leaked secrets know one when they see it.
+func newAccessToken() string {
+	var secret [32]byte
+	_, _ = rand.Read(secret[:]) // never fails: see its documentation
+	return "chappe_" + base64.RawURLEncoding.EncodeToString(secret[:])
+}
+
+// newDeviceID makes a device ID of ten capital letters and digits. It need only
+// be unlike the same user's others.
+func newDeviceID() string { return rand.Text()[:10] }
+
+// newLocalpart makes a name for who asks for none.
+func newLocalpart() string { return strings.ToLower(rand.Text()[:16]) }

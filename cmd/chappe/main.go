@@ -1,0 +1,48 @@
+// Command chappe is the homeserver and what its operator needs beside it.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/chappe-im/chappe/config"
+	"github.com/chappe-im/chappe/server"
+)
+
+// commands are the sub-commands; serve runs where none is named.
+type commands struct {
+	Serve       serve       `cmd:"" default:"withargs" help:"Run the homeserver (the default). Without --config it is a playground: loopback only, registration open, data in ./data."`
+	CheckConfig checkConfig `cmd:"" help:"Read a configuration, report all its mistakes, and change nothing."`
+	User        struct {
+		Add userAdd `cmd:"" help:"Make an account. The password is read from standard input. Works while the server runs, too."`
+	} `cmd:"" help:"Manage accounts."`
+	Demo    demoCommand      `cmd:"" help:"Start two homeservers on loopback, send messages across by both doors, print each hop, and end."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// configFlag is the flag of every command that works on a deployment.
+type configFlag struct {
+	Config string `type:"path" placeholder:"FILE" help:"The configuration, as config.yaml in the source shows it. Left out: the playground."`
+}
+
+// load reads the configuration, or makes the playground's.
+func (f configFlag) load() (config.Config, error) {
+	if f.Config == "" {
+		return config.Playground("")
+	}
+	return config.Load(f.Config)
+}
+
+func main() {
+	ctx := kong.Parse(&commands{},
+		kong.Name("chappe"),
+		kong.Description("A Matrix homeserver for signalling: small messages to devices, kept until confirmed, delivered once and in order."),
+		kong.UsageOnError(),
+		kong.Vars{"version": "chappe " + server.Version})
+	if err := ctx.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "chappe:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,93 @@
+// Package config is what an operator can set: one struct, its defaults, and the
+// checks that make every value usable. Past [Load] values are trusted, and each
+// part of the program is given the few it needs.
+//
+// config.yaml at the top of the repository states every key with its meaning.
+package config
+
+import "github.com/matrix-org/gomatrixserverlib/spec"
+
+// Config is a whole configuration. Relative paths in it are relative to the
+// working directory of the process.
+type Config struct {
+	// ServerName is what stands behind the colon in the IDs of local users.
+	ServerName spec.ServerName `yaml:"server_name"`
+	// DataDir holds the database, the signing key and whatever else is generated.
+	DataDir string `yaml:"data_dir"`
+	// Database is empty: SQLite in DataDir. Nothing else is supported yet.
+	Database     string       `yaml:"database"`
+	Client       Client       `yaml:"client"`
+	Federation   Federation   `yaml:"federation"`
+	Registration Registration `yaml:"registration"`
+	RateLimits   RateLimits   `yaml:"rate_limits"`
+	RTM          RTM          `yaml:"rtm"`
+	Metrics      Metrics      `yaml:"metrics"`
+	Log          Log          `yaml:"log"`
+}
+
+// Client is the door for Matrix clients and RTM.
+type Client struct {
+	// Listen is host:port. The protocol is plain HTTP.
+	Listen string `yaml:"listen"`
+	// BaseURL is where clients reach the server, without a trailing slash; "" where
+	// that is not announced.
+	BaseURL string `yaml:"base_url"`
+}
+
+// Federation is the door for other servers, and the way to them.
+type Federation struct {
+	// Listen is host:port; "" where no other server is to be listened to. The
+	// protocol is HTTPS.
+	Listen string `yaml:"listen"`
+	// TLSCert and TLSKey are PEM files. Both are set or neither; where neither is,
+	// the server makes a self-signed certificate.
+	TLSCert string `yaml:"tls_cert"`
+	TLSKey  string `yaml:"tls_key"`
+	// VerifyCertificates of other servers.
+	VerifyCertificates bool `yaml:"verify_certificates"`
+	// CAFile is a PEM file of roots trusted besides those of the system; "" for none.
+	CAFile string `yaml:"ca_file"`
+	// AllowPrivateAddresses admits loopback and private ranges as destinations.
+	AllowPrivateAddresses bool `yaml:"allow_private_addresses"`
+	// Hosts gives servers a fixed host:port, before any discovery.
+	Hosts map[spec.ServerName]string `yaml:"hosts"`
+}
+
+// Registration says who may make an account.
+type Registration struct {
+	// Open lets anyone register without asking.
+	Open bool `yaml:"open"`
+	// SharedSecret is the key of the shared-secret admin endpoint; "" turns that off.
+	SharedSecret string `yaml:"shared_secret"`
+}
+
+// RateLimits bound what one client may ask for in a time.
+type RateLimits struct {
+	Enabled bool `yaml:"enabled"`
+}
+
+// Metrics is the Prometheus listener.
+type Metrics struct {
+	// Listen is host:port; "" turns the listener off.
+	Listen string `yaml:"listen"`
+}
+
+// Log says what is logged to standard error, and how.
+type Log struct {
+	// Level is one of logrus's.
+	Level string `yaml:"level"`
+	// Format is "text" or "json".
+	Format string `yaml:"format"`
+}
+
+// Default is the configuration of an empty file: safe, and on loopback only.
+func Default() Config {
+	return Config{
+		ServerName: "localhost:8448",
+		DataDir:    "./data",
+		Client:     Client{Listen: "127.0.0.1:8008"},
+		Federation: Federation{Listen: "127.0.0.1:8448", VerifyCertificates: true},
+		RateLimits: RateLimits{Enabled: true},
+		Log:        Log{Level: "info", Format: "text"},
+	}
+}

@@ -1,0 +1,38 @@
+package config
+
+import "strings"
+
+// RTM is the door for programs written for the RTM API.
+type RTM struct {
+	Apps []RTMApp `yaml:"apps"`
+}
+
+// RTMApp is one RTM application. Its users are Matrix users under a prefix that
+// no other app shares.
+type RTMApp struct {
+	// ID is 32 letters and digits.
+	ID string `yaml:"app_id"`
+	// Certificate is 32 letters and digits that sign the app's tokens; "" lets a
+	// session log in without a token.
+	Certificate string `yaml:"certificate"`
+	// Namespace is nil where the file does not say; see [RTMApp.UserPrefix].
+	Namespace *string  `yaml:"namespace"`
+	Keys      []RTMKey `yaml:"keys"`
+}
+
+// RTMKey is a name and password with which a program of the operator's calls the
+// REST API as any user of the app.
+type RTMKey struct {
+	Key    string `yaml:"key"`
+	Secret string `yaml:"secret"`
+}
+
+// UserPrefix is what the Matrix localparts of the app's users begin with: the
+// namespace, or rtm_ and the beginning of the app ID where none is set. "" gives
+// RTM users and Matrix users the same names.
+func (a RTMApp) UserPrefix() string {
+	if a.Namespace != nil {
+		return *a.Namespace
+	}
+	return "rtm_" + strings.ToLower(a.ID[:min(8, len(a.ID))]) + "_"
+}

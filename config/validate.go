@@ -1,0 +1,99 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// Validate checks a configuration that was put together in Go. [Load], [Parse] and
+// [Playground] have done so already. The error holds all mistakes.
+func (c Config) Validate() error {
+	found := newMistakes("")
+	c.check(found)
+	return found.err()
+}
+
+func (c Config) check(found *mistakes) {
+	if !todevice.ValidServerName(c.ServerName) {
+		found.add("server_name", "not a Matrix server name; want a DNS name or an IP address, "+
+			"with a port if it is not 8448, for instance example.org")
+	}
+	if c.DataDir == "" {
+		found.add("data_dir", "name the folder to keep the database and the keys in")
+	}
+	c.checkDatabase(found)
+	c.checkListeners(found)
+	if c.Client.BaseURL != "" && !validBaseURL(c.Client.BaseURL) {
+		found.add("client.base_url", "want the http:// or https:// URL of this server, "+
+			"without a slash at its end, a query or a password")
+	}
+	c.Federation.checkHosts(found)
+	c.Federation.checkFiles(found)
+	c.RTM.check(c.ServerName, found)
+	c.Log.check(found)
+}
+
+func (c Config) checkDatabase(found *mistakes) {
+	switch scheme, _, _ := strings.Cut(c.Database, "://"); {
+	case c.Database == "":
+	case scheme == "postgres", scheme == "postgresql":
+		found.add("database", `PostgreSQL is not supported by this version; write "" for SQLite in data_dir`)
+	default:
+		found.add("database", `not a database this version knows; write "" for SQLite in data_dir`)
+	}
+}
+
+func (c Config) checkListeners(found *mistakes) {
+	const advice = "want host:port, for instance 127.0.0.1:8008, or :8008 for every address of this machine"
+	if c.Client.Listen == "" {
+		found.add("client.listen", "clients must be listened to; "+advice)
+	}
+	taken := map[string]string{}
+	for _, listener := range []struct{ path, address string }{
+		{"client.listen", c.Client.Listen},
+		{"federation.listen", c.Federation.Listen},
+		{"metrics.listen", c.Metrics.Listen},
+	} {
+		if listener.address == "" {
+			continue
+		}
+		if !validListen(listener.address) {
+			found.add(listener.path, advice)
+			continue
+		}
+		other, twice := taken[listener.address]
+		if _, port, _ := splitAddress(listener.address); twice && port != 0 {
+			found.add(listener.path, other+" listens there already; choose another port")
+		}
+		taken[listener.address] = listener.path
+	}
+}
+
+func (f Federation) checkHosts(found *mistakes) {
+	for _, name := range slices.Sorted(maps.Keys(f.Hosts)) {
+		at := entry("federation.hosts", string(name))
+		if !todevice.ValidServerName(name) {
+			found.add(at, "not a Matrix server name; want what stands behind the colon in its user IDs")
+		} else if !validDial(f.Hosts[name]) {
+			found.add(at, "want host:port, for instance 10.0.0.2:8448")
+		}
+	}
+}
+
+func (l Log) check(found *mistakes) {
+	if _, err := logrus.ParseLevel(l.Level); err != nil {
+		var levels []string
+		for _, level := range logrus.AllLevels {
+			levels = append(levels, level.String())
+		}
+		found.add("log.level", "want one of "+strings.Join(levels, ", "))
+	}
+	if l.Format != "text" && l.Format != "json" {
+		found.add("log.format", "want text or json")
+	}
+}

@@ -1,0 +1,121 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// thirtyTwo is an app ID of one character.
+func thirtyTwo(c string) string { return strings.Repeat(c, 32) }
+
+func apps(entries ...string) string {
+	return "rtm:\n  apps:\n    - " + strings.Join(entries, "\n    - ")
+}
+
+func TestWrongValuesAreRefused(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, []byte("no PEM"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, b := thirtyTwo("a"), thirtyTwo("b")
+	for _, test := range []struct{ name, yaml, want string }{
+		{"server name with a space", "server_name: a b", "line 1: server_name: not a Matrix server name"},
+		{"server name with a named port", "server_name: a.example:https", "line 1: server_name: not a Matrix server name"},
+		{"empty server name", `server_name: ""`, "line 1: server_name: not a Matrix server name"},
+		{"no server name, clients from anywhere", "client: {listen: ':8008'}", "server_name: missing"},
+		{"no server name, clients by host name", "client: {listen: 'host.example:8008'}", "server_name: missing"},
+		{"no server name, servers from anywhere", "federation: {listen: '0.0.0.0:8448'}", "server_name: missing"},
+		{"empty data folder", `data_dir: ""`, "line 1: data_dir: name the folder"},
+		{"postgres", "database: postgres://u:p@h/d", "line 1: database: PostgreSQL is not supported by this version"},
+		{"postgresql", "database: postgresql:///d", "line 1: database: PostgreSQL is not supported by this version"},
+		{"other database", "database: sqlite", "line 1: database: not a database"},
+		{"no client listener", `client: {listen: ""}`, "line 1: client.listen: clients must be listened to"},
+		{"listen without port", "client: {listen: 127.0.0.1}", "line 1: client.listen: want host:port"},
+		{"listen on a large port", "client: {listen: '127.0.0.1:65536'}", "line 1: client.listen: want host:port"},
+		{"listen on a named port", "client: {listen: '127.0.0.1:http'}", "line 1: client.listen: want host:port"},
+		{"listen on a URL", "client: {listen: 'http://127.0.0.1:80'}", "line 1: client.listen: want host:port"},
+		{"listen on a bare IPv6 address", "federation: {listen: '::1:8448'}", "line 1: federation.listen: want host:port"},
+		{"metrics without port", "metrics: {listen: localhost}", "line 1: metrics.listen: want host:port"},
+		{"same address twice", "metrics: {listen: '127.0.0.1:8448'}", "line 1: metrics.listen: federation.listen listens there already"},
+		{"base URL with a slash", "client: {base_url: 'https://a.example/'}", "line 1: client.base_url: want the http:// or https:// URL"},
+		{"base URL of another scheme", "client: {base_url: 'ftp://a.example'}", "line 1: client.base_url: want"},
+		{"base URL without host", "client: {base_url: 'https://:80'}", "line 1: client.base_url: want"},
+		{"base URL with a query", "client: {base_url: 'https://a.example?b'}", "line 1: client.base_url: want"},
+		{"base URL without scheme", "client: {base_url: a.example}", "line 1: client.base_url: want"},
+		{"certificate without key", "federation: {tls_cert: " + empty + "}", "line 1: federation.tls_key: missing"},
+		{"key without certificate", "federation: {tls_key: " + empty + "}", "line 1: federation.tls_cert: missing"},
+		{"files without a pair", "federation: {tls_cert: " + empty + ", tls_key: " + empty + "}", "line 1: federation.tls_cert: tls_cert and tls_key cannot be used together"},
+		{"no roots", "federation: {ca_file: " + empty + "}", "line 1: federation.ca_file: holds no certificate"},
+		{"missing roots", "federation: {ca_file: " + empty + ".not}", "line 1: federation.ca_file: the file cannot be read: no such file"},
+		{"a folder of roots", "federation: {ca_file: " + filepath.Dir(empty) + "}", "line 1: federation.ca_file: is not a file"},
+		{"host name that is none", "federation:\n  hosts:\n    a b: 'h:1'", `line 3: federation.hosts["a b"]: not a Matrix server name`},
+		{"host without port", "federation:\n  hosts:\n    a.example: h", `line 3: federation.hosts["a.example"]: want host:port`},
+		{"host with port 0", "federation: {hosts: {a.example: 'h:0'}}", `line 1: federation.hosts["a.example"]: want host:port`},
+		{"host without name", "federation: {hosts: {a.example: ':1'}}", `line 1: federation.hosts["a.example"]: want host:port`},
+		{"log level", "log: {level: loud}", "line 1: log.level: want one of panic, fatal, error, warning, info, debug, trace"},
+		{"log format", "log: {format: xml}", "line 1: log.format: want text or json"},
+
+		{"app without ID", apps("certificate: " + a), "line 3: rtm.apps[0].app_id: want 32 letters and digits"},
+		{"short app ID", apps("app_id: " + a[1:]), "line 3: rtm.apps[0].app_id: want 32"},
+		{"app ID of other characters", apps("app_id: -" + a[1:]), "line 3: rtm.apps[0].app_id: want 32"},
+		{"long certificate", apps("{app_id: " + a + ", certificate: " + a + "a}"), "line 3: rtm.apps[0].certificate: want 32"},
+		{"namespace in capitals", apps("{app_id: " + a + ", namespace: Rtm_}"), "line 3: rtm.apps[0].namespace: want a short beginning"},
+		{"namespace that fills a user ID", apps("{app_id: " + a + ", namespace: " + strings.Repeat("n", 240) + "}"), "line 3: rtm.apps[0].namespace: want a short beginning"},
+		{"app ID twice", apps("app_id: "+a, "{app_id: "+a+", namespace: other}"), "line 4: rtm.apps[1].app_id: is that of rtm.apps[0].app_id too"},
+		{"namespace twice", apps("{app_id: "+a+", namespace: n}", "{app_id: "+b+", namespace: n}"), "line 4: rtm.apps[1].namespace: overlaps with that of rtm.apps[0]"},
+		{"namespace begins with another", apps("{app_id: "+a+", namespace: n_}", "{app_id: "+b+", namespace: n_b_}"), "line 4: rtm.apps[1].namespace: overlaps"},
+		{"another begins with the namespace", apps("{app_id: "+a+", namespace: n_b_}", "{app_id: "+b+", namespace: n_}"), "line 4: rtm.apps[1].namespace: overlaps"},
+		{"empty namespace of two apps", apps("app_id: "+a, "{app_id: "+b+", namespace: ''}"), "line 4: rtm.apps[1].namespace: overlaps"},
+		{"default namespaces alike", apps("app_id: "+a, "app_id: "+strings.ToUpper(a)), "line 4: rtm.apps[1].namespace: overlaps"},
+		{"default namespace begins with another", apps("{app_id: "+a+", namespace: rtm_}", "app_id: "+b), "line 4: rtm.apps[1].namespace: overlaps"},
+		{"key without name", apps("{app_id: " + a + ", keys: [{secret: s}]}"), "line 3: rtm.apps[0].keys[0].key: missing"},
+		{"key with a colon", apps("{app_id: " + a + ", keys: [{key: 'k:', secret: s}]}"), "line 3: rtm.apps[0].keys[0].key: must not hold a colon"},
+		{"key without secret", apps("{app_id: " + a + ", keys: [{key: k}]}"), "line 3: rtm.apps[0].keys[0].secret: missing"},
+		{"key twice in an app", apps("{app_id: " + a + ", keys: [{key: k, secret: s}, {key: k, secret: t}]}"), "line 3: rtm.apps[0].keys[1].key: is that of rtm.apps[0].keys[0].key too"},
+		{"key twice in two apps", apps("{app_id: "+a+", keys: [{key: k, secret: s}]}", "{app_id: "+b+", keys: [{key: k, secret: s}]}"), "line 4: rtm.apps[1].keys[0].key: is that of rtm.apps[0].keys[0].key too"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Parse([]byte(test.yaml))
+			checkLines(t, err, []string{test.want})
+		})
+	}
+}
+
+func TestRightValuesAreTaken(t *testing.T) {
+	a, b := thirtyTwo("a"), thirtyTwo("B")
+	for _, yaml := range []string{
+		"client: {listen: 'localhost:0'}\nfederation: {listen: 'LOCALHOST:0'}\nmetrics: {listen: 'localhost:0'}",
+		"client: {listen: '[::1]:8008'}\nfederation: {listen: '127.9.9.9:8448'}",
+		"federation: {listen: ''}",
+		"metrics: {listen: ':9090'}",
+		"server_name: localhost:8448\nclient: {listen: '0.0.0.0:8008'}",
+		"server_name: '[2001:db8::1]:8448'\nclient: {listen: '[::]:8008'}",
+		"client: {base_url: 'http://127.0.0.1:8008'}",
+		"federation: {hosts: {a.example: 'b.example:1', 10.0.0.1: '10.0.0.1:65535'}}",
+		"log: {level: WARNING}",
+		apps("app_id: "+a, "app_id: "+b),
+		apps("{app_id: " + a + ", certificate: '', namespace: '', keys: []}"),
+		apps("{app_id: "+a+", namespace: a_}", "{app_id: "+b+", namespace: 'b.=-/+'}"),
+	} {
+		if _, err := Parse([]byte(yaml)); err != nil {
+			t.Errorf("%s\n%v", yaml, err)
+		}
+	}
+}
+
+func TestValidateChecksAConfigMadeInGo(t *testing.T) {
+	if err := Default().Validate(); err != nil {
+		t.Error(err)
+	}
+	c := Default()
+	c.ServerName, c.Log.Level = "", ""
+	checkLines(t, c.Validate(), []string{"server_name: not a Matrix server name", "log.level: want one of"})
+}
+
+func TestDefaultUserPrefixComesFromTheAppID(t *testing.T) {
+	if prefix := (RTMApp{ID: "0123ABCD" + thirtyTwo("x")[8:]}).UserPrefix(); prefix != "rtm_0123abcd_" {
+		t.Errorf("user prefix %q, want rtm_0123abcd_", prefix)
+	}
+}

@@ -1,0 +1,57 @@
+package federationapi
+
+import (
+	"encoding/json"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// A reason says why an EDU, or a message in one, was dropped. It is a metric label.
+type reason string
+
+const (
+	badShape         reason = "bad_shape"
+	badSender        reason = "bad_sender"
+	foreignSender    reason = "foreign_sender"
+	badType          reason = "bad_type"
+	badRecipient     reason = "bad_recipient"
+	foreignRecipient reason = "foreign_recipient"
+	badContent       reason = "bad_content"
+	contentTooLarge  reason = "content_too_large"
+)
+
+// A reader makes sends of the EDUs of one transaction, and notes what it drops.
+type reader struct {
+	origin spec.ServerName // which signed the transaction
+	local  spec.ServerName // us
+	sends  []todevice.Send
+
+	droppedEDUs     []reason
+	droppedMessages []reason
+}
+
+// read takes the EDUs in their order. A bad one is dropped alone. One of a type
+// that means nothing without rooms is passed over.
+func (r *reader) read(edus []json.RawMessage) {
+	for _, raw := range edus {
+		edu, _ := object(raw)
+		kind, ok := text(edu["edu_type"])
+		if !ok {
+			r.droppedEDUs = append(r.droppedEDUs, badShape)
+			continue
+		}
+		if kind != directToDevice {
+			continue
+		}
+		send, bad := r.directToDevice(edu["content"])
+		if bad != "" {
+			r.droppedEDUs = append(r.droppedEDUs, bad)
+			continue
+		}
+		if len(send.Messages) > 0 {
+			r.sends = append(r.sends, send)
+		}
+	}
+}

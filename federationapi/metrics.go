@@ -1,0 +1,50 @@
+package federationapi
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// serverMetrics counts what is dropped of incoming transactions.
+type serverMetrics struct {
+	droppedEDUs     *prometheus.CounterVec
+	droppedMessages *prometheus.CounterVec
+}
+
+func newServerMetrics(registry prometheus.Registerer) serverMetrics {
+	auto := promauto.With(registry)
+	return serverMetrics{
+		droppedEDUs: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "federation_edus_dropped_total",
+			Help: "EDUs of other servers that were dropped, by reason.",
+		}, []string{"reason"}),
+		droppedMessages: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "federation_messages_dropped_total",
+			Help: "Recipients left out of EDUs of other servers, by reason.",
+		}, []string{"reason"}),
+	}
+}
+
+func (m serverMetrics) count(r reader) {
+	for _, why := range r.droppedEDUs {
+		m.droppedEDUs.WithLabelValues(string(why)).Inc()
+	}
+	for _, why := range r.droppedMessages {
+		m.droppedMessages.WithLabelValues(string(why)).Inc()
+	}
+}
+
+// The outcomes of trying to send a transaction.
+const (
+	outcomeDelivered   = "delivered"
+	outcomeRefused     = "refused"
+	outcomeUnreachable = "unreachable"
+	outcomeStorage     = "storage_fault"
+)
+
+func newAttemptsCounter(registry prometheus.Registerer) *prometheus.CounterVec {
+	return promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
+		Name: "federation_transactions_sent_total",
+		Help: "Attempts to send a transaction to another server, by outcome.",
+	}, []string{"outcome"})
+}

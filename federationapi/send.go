@@ -1,0 +1,37 @@
+package federationapi
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// send: PUT /_matrix/federation/v1/send/{txnId}
+//
+// The whole transaction is one batch: it is durable when it is answered, and a
+// repetition of it changes nothing. Only a fault of our own is answered with
+// anything but 200, since the origin would leave us alone for it for a long time.
+//
+// https://spec.matrix.org/v1.15/server-server-api/#put_matrixfederationv1sendtxnid
+func (s *Server) send(ctx context.Context, origin spec.ServerName, txn transaction) (sendAnswer, error) {
+	if txn.origin != "" && txn.origin != origin {
+		return sendAnswer{}, httpapi.Forbidden("The transaction is of another server than the one that signed it")
+	}
+	r := reader{origin: origin, local: s.cfg.Name}
+	r.read(txn.edus)
+	accepted, err := s.relay.Send(ctx, todevice.Batch{
+		Source: todevice.Source{Origin: origin, TxnID: txn.id},
+		Sends:  r.sends,
+	})
+	if err != nil {
+		return sendAnswer{}, fmt.Errorf("accept a transaction: %w", err)
+	}
+	if !accepted.Repeated {
+		s.metrics.count(r)
+	}
+	return answerTo(txn.pdus), nil
+}

@@ -1,0 +1,73 @@
+package federationapi
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/matrix-org/gomatrixserverlib"
+	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+const (
+	// maxValidity is how long a key is taken to be valid at most, whatever its
+	// server says.
+	maxValidity = 7 * 24 * time.Hour
+	// maxServerKeys bounds the keys taken from one server at a time.
+	maxServerKeys = 32
+)
+
+// readServerKeys reads and checks the object in which a server publishes its keys:
+// it must name the server and be signed by each of the keys. The keys in
+// old_verify_keys are left out, since no request may be signed with them.
+//
+// https://spec.matrix.org/v1.15/server-server-api/#publishing-keys
+func readServerKeys(raw []byte, server spec.ServerName, now time.Time) ([]todevice.ServerKey, error) {
+	var published gomatrixserverlib.ServerKeyFields
+	if err := json.Unmarshal(raw, &published); err != nil {
+		return nil, fmt.Errorf("read the key object: %w", err)
+	}
+	if published.ServerName != server {
+		return nil, errors.New("the key object is of another server")
+	}
+	if len(published.VerifyKeys) > maxServerKeys {
+		return nil, errors.New("the key object has too many keys")
+	}
+	validUntil := validity(published.ValidUntilTS, now)
+	if !validUntil.After(now) {
+		return nil, errors.New("the key object has expired")
+	}
+	var keys []todevice.ServerKey
+	for id, verify := range published.VerifyKeys {
+		if !strings.HasPrefix(string(id), algorithm+":") {
+			continue // of an algorithm to come; its signature cannot be checked
+		}
+		public := ed25519.PublicKey(verify.Key)
+		if len(public) != ed25519.PublicKeySize {
+			return nil, fmt.Errorf("key %q has the wrong length", id)
+		}
+		if err := verifyObject(raw, server, id, public); err != nil {
+			return nil, fmt.Errorf("key object, key %q: %w", id, err)
+		}
+		keys = append(keys, todevice.ServerKey{Server: server, ID: id, Public: public, ValidUntil: validUntil, Fetched: now})
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("the key object has no key of a known algorithm")
+	}
+	return keys, nil
+}
+
+// validity gives the lesser of the time a server gives its keys and maxValidity
+// from now. The comparison is in milliseconds, which hold any number it may say.
+func validity(until spec.Timestamp, now time.Time) time.Time {
+	limit := now.Add(maxValidity)
+	if until >= spec.AsTimestamp(limit) {
+		return limit
+	}
+	return until.Time()
+}

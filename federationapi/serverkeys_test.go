@@ -1,0 +1,132 @@
+package federationapi
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+)
+
+var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// testKey gives the same key for the same version.
+func testKey(version string) SigningKey {
+	seed := []byte(strings.Repeat(version, ed25519.SeedSize))[:ed25519.SeedSize]
+	return newKey(version, ed25519.NewKeyFromSeed(seed))
+}
+
+// keyObject writes a key object of a.test, signed by signers.
+func keyObject(t *testing.T, name, verifyKeys string, validUntil uint64, signers ...SigningKey) []byte {
+	t.Helper()
+	unsigned := json.RawMessage(fmt.Sprintf(
+		`{"server_name":%q,"verify_keys":%s,"old_verify_keys":{"ed25519:old":{"expired_ts":1,"key":%q}},"valid_until_ts":%d}`,
+		name, verifyKeys, spec.Base64Bytes(testKey("old").public()).Encode(), validUntil))
+	signatures := map[string]string{}
+	for _, key := range signers {
+		_, message, err := withoutSignatures(unsigned)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signatures[string(key.ID)] = key.sign(message)
+	}
+	members, _ := object(unsigned)
+	members["signatures"], _ = json.Marshal(map[string]any{name: signatures})
+	signed, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+func entry(key SigningKey) string {
+	return fmt.Sprintf(`%q:{"key":%q}`, key.ID, spec.Base64Bytes(key.public()).Encode())
+}
+
+func TestKeyObjectIsCheckedBeforeUse(t *testing.T) {
+	one, two := testKey("1"), testKey("2")
+	inADay := uint64(testNow.Add(24 * time.Hour).UnixMilli())
+	for _, c := range []struct {
+		name   string
+		object []byte
+		keys   int
+	}{
+		{"one key", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, one), 1},
+		{"two keys", keyObject(t, "a.test", `{`+entry(one)+`,`+entry(two)+`}`, inADay, one, two), 2},
+		{"a key of an algorithm to come", keyObject(t, "a.test", `{`+entry(one)+`,"sphincs:1":{"key":"AAAA"}}`, inADay, one), 1},
+		{"one key of two has not signed", keyObject(t, "a.test", `{`+entry(one)+`,`+entry(two)+`}`, inADay, one), 0},
+		{"not signed", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay), 0},
+		{"signed by another key of that ID", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, SigningKey{ID: one.ID, Private: two.Private}), 0},
+		{"of another server", keyObject(t, "b.test", `{`+entry(one)+`}`, inADay, one), 0},
+		{"of another server, signed in the name of this one", []byte(strings.Replace(string(keyObject(t, "b.test", `{`+entry(one)+`}`, inADay, one)), `"signatures":{"b.test"`, `"signatures":{"a.test"`, 1)), 0},
+		{"expired", keyObject(t, "a.test", `{`+entry(one)+`}`, uint64(testNow.UnixMilli()), one), 0},
+		{"no keys", keyObject(t, "a.test", `{}`, inADay), 0},
+		{"a short key", keyObject(t, "a.test", `{"ed25519:1":{"key":"AAAA"}}`, inADay), 0},
+		{"changed after signing", []byte(strings.Replace(string(keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, one)), "expired_ts\":1", "expired_ts\":2", 1)), 0},
+		{"no object", []byte(`[]`), 0},
+		{"no JSON", []byte(`<html>`), 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			keys, err := readServerKeys(c.object, "a.test", testNow)
+			if len(keys) != c.keys || (err == nil) != (c.keys > 0) {
+				t.Fatalf("%s gives %v, %v; want %d keys", c.object, keys, err, c.keys)
+			}
+			for _, key := range keys {
+				if key.ID == "ed25519:old" {
+					t.Error("an old key is among those for requests")
+				}
+				if key.Server != "a.test" || !key.Fetched.Equal(testNow) || key.ValidUntil.UnixMilli() != int64(inADay) {
+					t.Errorf("got %+v", key)
+				}
+			}
+		})
+	}
+}
+
+func TestKeysAreTrustedForAWeekAtMost(t *testing.T) {
+	week := testNow.Add(7 * 24 * time.Hour)
+	for until, want := range map[uint64]time.Time{
+		uint64(testNow.Add(time.Hour).UnixMilli()): testNow.Add(time.Hour),
+		uint64(week.UnixMilli()):                   week,
+		uint64(week.UnixMilli() + 1):               week,
+		math.MaxUint64:                             week,
+	} {
+		if got := validity(spec.Timestamp(until), testNow); !got.Equal(want) {
+			t.Errorf("valid_until_ts %d gives %v, want %v", until, got, want)
+		}
+	}
+}
+
+func TestAttemptsAreSpacedAndBounded(t *testing.T) {
+	a := newAttempts()
+	now := testNow
+	ask := func(server spec.ServerName, err error, pause time.Duration) {
+		t.Helper()
+		if !a.may(server, now) {
+			t.Fatalf("%s may not be asked", server)
+		}
+		a.note(server, now, err)
+		if a.may(server, now.Add(pause-1)) || !a.may(server, now.Add(pause)) {
+			t.Errorf("%s, %v: the pause is not %v", server, err, pause)
+		}
+		now = now.Add(pause)
+	}
+	down := errors.New("down")
+	for _, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
+		ask("a.test", down, time.Duration(seconds)*time.Second)
+	}
+	ask("a.test", nil, freshFor)
+	ask("a.test", down, firstPause)
+	ask("b.test", nil, freshFor)
+	for i := range 2 * maxAttempts {
+		a.note(spec.ServerName(fmt.Sprint(i, ".test")), testNow, nil)
+	}
+	if len(a.made) > maxAttempts {
+		t.Errorf("%d servers remembered, want at most %d", len(a.made), maxAttempts)
+	}
+}

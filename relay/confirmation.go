@@ -1,0 +1,79 @@
+package relay
+
+import (
+	"context"
+	"slices"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// A confirmation is a wait for the first of some deliveries to be confirmed.
+type confirmation struct {
+	deliveries []todevice.Delivery
+	done       chan struct{} // gets one value, or none
+}
+
+// AwaitConfirmation returns nil once the device of one of the deliveries has
+// confirmed it, also where that was just before the call, or else the error of
+// ctx.
+func (n *Notifier) AwaitConfirmation(ctx context.Context, deliveries []todevice.Delivery) error {
+	c := &confirmation{deliveries: deliveries, done: make(chan struct{}, 1)}
+	if n.beginAwaiting(c) {
+		return nil
+	}
+	defer n.endAwaiting(c)
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// beginAwaiting registers the wait, unless one of its deliveries is confirmed
+// already.
+func (n *Notifier) beginAwaiting(c *confirmation) (confirmed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, d := range c.deliveries {
+		if n.seen[d.Inbox].confirmed >= d.Position {
+			return true
+		}
+	}
+	for _, d := range c.deliveries {
+		if n.confirming[d.Inbox] == nil {
+			n.confirming[d.Inbox] = make(map[*confirmation]struct{}, 1)
+		}
+		n.confirming[d.Inbox][c] = struct{}{}
+	}
+	return false
+}
+
+func (n *Notifier) endAwaiting(c *confirmation) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, d := range c.deliveries {
+		delete(n.confirming[d.Inbox], c)
+		if len(n.confirming[d.Inbox]) == 0 {
+			delete(n.confirming, d.Inbox)
+		}
+	}
+}
+
+// Confirmed notes that a device has confirmed its inbox up to a position, and ends
+// the waits for that.
+func (n *Notifier) Confirmed(inbox todevice.InboxID, upTo todevice.Position) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sawLocked(inbox, upTo)
+	for c := range n.confirming[inbox] {
+		if slices.ContainsFunc(c.deliveries, func(d todevice.Delivery) bool {
+			return d.Inbox == inbox && d.Position <= upTo
+		}) {
+			select {
+			case c.done <- struct{}{}:
+			default: // another of its deliveries was confirmed before
+			}
+		}
+	}
+}

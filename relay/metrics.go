@@ -1,0 +1,44 @@
+package relay
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+type metrics struct {
+	batches  *prometheus.CounterVec
+	messages prometheus.Counter
+	skipped  *prometheus.CounterVec
+}
+
+func newMetrics(registry prometheus.Registerer) metrics {
+	m := metrics{
+		batches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "todevice_batches_total",
+			Help: "Requests that were accepted, by outcome: new or repeated.",
+		}, []string{"outcome"}),
+		messages: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "todevice_accepted_total",
+			Help: "Messages placed in inboxes of local devices.",
+		}),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "todevice_skipped_total",
+			Help: "Entries of accepted requests that were left out, by reason.",
+		}, []string{"reason"}),
+	}
+	registry.MustRegister(m.batches, m.messages, m.skipped)
+	return m
+}
+
+func (m metrics) count(accepted todevice.Accepted) {
+	outcome := "new"
+	if accepted.Repeated {
+		outcome = "repeated"
+	}
+	m.batches.WithLabelValues(outcome).Inc()
+	m.messages.Add(float64(len(accepted.Deliveries)))
+	m.skipped.WithLabelValues("unknown_device").Add(float64(accepted.Skipped.UnknownDevices))
+	m.skipped.WithLabelValues("repeated_message").Add(float64(accepted.Skipped.RepeatedMessages))
+	m.skipped.WithLabelValues("full_inbox").Add(float64(accepted.Skipped.FullInboxes))
+}

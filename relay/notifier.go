@@ -1,0 +1,114 @@
+package relay
+
+import (
+	"sync"
+	"time"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// onlineFor is how long after its last sync a device still counts as online: the
+// RTM vendor's threshold.
+const onlineFor = 30 * time.Second
+
+// A Notifier tells those who wait for a device that something happened to it. It
+// remembers nothing that must last: what happened is in the store.
+type Notifier struct {
+	mu sync.Mutex
+	// waiting holds, for each waited-on inbox, the channels to signal.
+	waiting map[todevice.InboxID]map[chan struct{}]struct{} // guarded by mu
+	// seen holds what is known of the devices that were there of late.
+	seen map[todevice.InboxID]sighting // guarded by mu
+	// swept is when seen was last cleared of old entries.
+	swept time.Time // guarded by mu
+	// confirming holds the waits for a device's confirmation.
+	confirming map[todevice.InboxID]map[*confirmation]struct{} // guarded by mu
+}
+
+// A sighting is the last time a device was there.
+type sighting struct {
+	at time.Time
+	// confirmed is the position up to which it has confirmed its inbox, as far as is
+	// remembered.
+	confirmed todevice.Position
+}
+
+// NewNotifier makes a notifier nobody waits at.
+func NewNotifier() *Notifier {
+	return &Notifier{
+		waiting:    make(map[todevice.InboxID]map[chan struct{}]struct{}),
+		seen:       make(map[todevice.InboxID]sighting),
+		swept:      time.Now(),
+		confirming: make(map[todevice.InboxID]map[*confirmation]struct{}),
+	}
+}
+
+// Wait registers the caller. The channel gets a value when the device is woken,
+// from this moment on: so whoever calls Wait first and reads the inbox then misses
+// nothing. leave must be called at the end.
+func (n *Notifier) Wait(inbox todevice.InboxID) (woken <-chan struct{}, leave func()) {
+	signal := make(chan struct{}, 1)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.waiting[inbox] == nil {
+		n.waiting[inbox] = make(map[chan struct{}]struct{}, 1)
+	}
+	n.waiting[inbox][signal] = struct{}{}
+	return signal, func() { n.leave(inbox, signal) }
+}
+
+func (n *Notifier) leave(inbox todevice.InboxID, signal chan struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.waiting[inbox], signal)
+	if len(n.waiting[inbox]) == 0 {
+		delete(n.waiting, inbox)
+	}
+	n.sawLocked(inbox, 0)
+}
+
+// Wake signals everyone who waits for one of the inboxes.
+func (n *Notifier) Wake(inboxes ...todevice.InboxID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, inbox := range inboxes {
+		for signal := range n.waiting[inbox] {
+			select {
+			case signal <- struct{}{}:
+			default: // it has a signal it has not looked at yet
+			}
+		}
+	}
+}
+
+// Saw notes that a device was there just now.
+func (n *Notifier) Saw(inbox todevice.InboxID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sawLocked(inbox, 0)
+}
+
+func (n *Notifier) sawLocked(inbox todevice.InboxID, confirmed todevice.Position) {
+	now := time.Now()
+	n.seen[inbox] = sighting{at: now, confirmed: max(confirmed, n.seen[inbox].confirmed)}
+	if now.Sub(n.swept) < onlineFor {
+		return
+	}
+	n.swept = now
+	for inbox, last := range n.seen {
+		if now.Sub(last.at) >= onlineFor {
+			delete(n.seen, inbox)
+		}
+	}
+}
+
+// Online tells whether a device waits now or was there within the last 30 s.
+func (n *Notifier) Online(inbox todevice.InboxID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.waiting[inbox]) > 0 {
+		return true
+	}
+	last, ok := n.seen[inbox]
+	return ok && time.Since(last.at) < onlineFor
+}

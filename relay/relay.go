@@ -1,0 +1,84 @@
+// Package relay is the one path a message takes in, whichever door it came
+// through: validated, made durable, and only then announced.
+package relay
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// Store is what the relay needs of storage, and no more.
+type Store interface {
+	// Accept commits the batch with the memory of its source, or neither.
+	Accept(context.Context, todevice.Batch) (todevice.Accepted, error)
+}
+
+// A ServerWaker learns which servers have something new waiting for them.
+type ServerWaker interface {
+	Wake(servers []spec.ServerName)
+}
+
+// A Relay takes messages in. Its methods may be called from any goroutine.
+type Relay struct {
+	store   Store
+	local   spec.ServerName
+	devices *Notifier
+	servers ServerWaker
+	metrics metrics
+}
+
+// New makes the relay of the server with the given name.
+func New(store Store, local spec.ServerName, devices *Notifier, servers ServerWaker, registry prometheus.Registerer) *Relay {
+	return &Relay{store: store, local: local, devices: devices, servers: servers, metrics: newMetrics(registry)}
+}
+
+// Send returns once the batch would survive a crash. Only then is anyone woken.
+//
+// A batch that is not from another server is refused with
+// todevice.ErrContentTooLarge or todevice.ErrContentNotCanonical if a content
+// could not be sent on; what another server has sent is taken as it is. The
+// errors of [Store] come through.
+func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, error) {
+	if b.Source.Origin == "" {
+		if err := validate(b); err != nil {
+			return todevice.Accepted{}, err
+		}
+	}
+	accepted, err := r.store.Accept(ctx, r.split(b))
+	if err != nil {
+		return todevice.Accepted{}, fmt.Errorf("relay: %w", err)
+	}
+	for _, delivery := range accepted.Deliveries {
+		r.devices.Wake(delivery.Inbox)
+	}
+	r.servers.Wake(accepted.Servers)
+	r.metrics.count(accepted)
+	return accepted, nil
+}
+
+// split moves the messages for other servers out of the sends and packs them.
+// What another server sent stays here, or it would be passed on for ever.
+func (r *Relay) split(b todevice.Batch) todevice.Batch {
+	sends := make([]todevice.Send, len(b.Sends))
+	for i, send := range b.Sends {
+		var local, remote []todevice.Message
+		for _, message := range send.Messages {
+			switch {
+			case message.To.Server == r.local:
+				local = append(local, message)
+			case b.Source.Origin == "":
+				remote = append(remote, message)
+			}
+		}
+		b.EDUs = append(b.EDUs, packEDUs(send, remote)...)
+		send.Messages = local
+		sends[i] = send
+	}
+	b.Sends = sends
+	return b
+}

@@ -1,0 +1,75 @@
+package rtmcompat
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+
+	"github.com/chappe-im/chappe/internal/httpapi"
+)
+
+// A caller is who a request comes from, its credentials checked.
+type caller struct {
+	app App
+	// requestID is the one the answer will carry.
+	requestID string
+}
+
+// A credential is one key of one app, hashed so that secrets of any length compare
+// in the same time.
+type credential struct {
+	appID  string
+	digest [sha256.Size]byte
+}
+
+func newCredentials(list []App) []credential {
+	var all []credential
+	for _, app := range list {
+		for _, key := range app.Keys {
+			if key.Key != "" && key.Secret != "" {
+				all = append(all, credential{appID: app.ID, digest: digest(key.Key, key.Secret)})
+			}
+		}
+	}
+	return all
+}
+
+func digest(key, secret string) [sha256.Size]byte {
+	return sha256.Sum256([]byte(key + ":" + secret))
+}
+
+// authenticate finds the app in the path, if the request carries a key of it.
+// Whether an app exists is told only to those who hold a key of some app here.
+func (s *Server) authenticate(r *http.Request) (App, error) {
+	appID, err := httpapi.PathVar(r, "appId")
+	if err != nil {
+		return App{}, invalid("the app ID is not valid percent-encoded UTF-8")
+	}
+	known, allowed := s.check(r, appID)
+	app, exists := s.apps[appID]
+	switch {
+	case exists && allowed:
+		return app, nil
+	case !exists && known:
+		return App{}, &refusal{status: http.StatusUnauthorized, code: codeAppNotFound, message: "there is no such app here"}
+	default:
+		return App{}, unauthorized("the credentials are missing or wrong")
+	}
+}
+
+// check tells whether the request carries a key of any app, and whether it carries
+// one of this app. It looks at every key there is, found or not, and each in
+// constant time.
+func (s *Server) check(r *http.Request, appID string) (known, allowed bool) {
+	key, secret, ok := r.BasicAuth()
+	if !ok {
+		return false, false
+	}
+	presented := digest(key, secret)
+	for _, c := range s.credentials {
+		same := subtle.ConstantTimeCompare(presented[:], c.digest[:]) == 1
+		known = known || same
+		allowed = allowed || same && c.appID == appID
+	}
+	return known, allowed
+}

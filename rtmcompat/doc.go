@@ -1,0 +1,37 @@
+// Package rtmcompat is the door for programs written against anyRTC's RTM REST
+// API, or Agora's RTM 1.x on which that is modelled. They name this server's host
+// instead of the vendor's, and stay as they are.
+//
+// An app's users are Matrix users: uid "Ann" of an app with the namespace
+// "rtm_demo_" is @rtm_demo__ann:example.org, by the mapping of
+// https://spec.matrix.org/v1.15/appendices/#mapping-from-other-character-sets in
+// its reversible form. A message is a to-device event (see [PeerMessageType]), so
+// what is promised of those holds for it, on other servers, too.
+//
+// What the vendors leave open is decided here as follows.
+//
+//   - Each answer, also to an unknown path, carries X-Request-ID, and a body whose
+//     request_id is the same. An answer other than 200 has the result "failed", a
+//     code (see the constants beginning with "code") and a message for people.
+//   - An unknown app is told as app_not_found only to a caller whose key is good for
+//     another app. Everyone else gets unauthorized, whether the app exists or not.
+//   - Booleans are true or false: 400 for "true", 1 and null.
+//   - A body is refused with 400 over 1 MiB, and not read further. So is a string
+//     with half a surrogate pair, which has no UTF-8.
+//   - A payload is 1 to 32768 bytes of UTF-8. One that is over 64 KiB once escaped
+//     as JSON (more than 10,800 control characters, or 32,600 quotes) is refused
+//     with 400 as well: no Matrix server need take it.
+//   - wait_for_ack=true for a user of another server answers message_sent, since
+//     no receipt comes back. So does a local receiver that is online but does not
+//     confirm in time.
+//   - With wait_for_ack=true the answer message_offline says that no device was
+//     online, also where the message is kept.
+//
+// Beyond the vendors' API, the destination of a peer message may be a full Matrix
+// user ID, here or on another server, of up to 255 bytes. An uid that could be read
+// as one (it begins with "@" and ends with ":" and a server name) is taken for one.
+//
+// Not there yet: tokens, channels, events, sessions, and history. A message that
+// asks for history (enable_historical_messaging) is refused with 400 rather than
+// sent and forgotten.
+package rtmcompat

@@ -1,0 +1,77 @@
+package rtmcompat
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/chappe-im/chappe/internal/httpapi"
+)
+
+// endpoint makes a handler of its two parts, as httpapi.Endpoint does, for callers
+// that hold credentials of the app in the path. These are checked before anything
+// else of the request is looked at.
+func endpoint[Query, Answer any](
+	s *Server,
+	read func(*http.Request) (Query, error),
+	do func(context.Context, caller, Query) (Answer, error),
+) http.Handler {
+	return s.identified(func(w http.ResponseWriter, r *http.Request, requestID string) {
+		app, err := s.authenticate(r)
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", `Basic realm="RTM", charset="UTF-8"`)
+			s.fail(w, requestID, err)
+			return
+		}
+		identifiedRead := func(r *http.Request) (Query, error) {
+			query, err := read(r)
+			return query, failure(requestID, err)
+		}
+		identifiedDo := func(ctx context.Context, query Query) (Answer, error) {
+			answer, err := do(ctx, caller{app: app, requestID: requestID}, query)
+			return answer, failure(requestID, err)
+		}
+		httpapi.Endpoint(s.log.WithField("request_id", requestID), identifiedRead, identifiedDo).ServeHTTP(w, r)
+	})
+}
+
+// identified gives a request its ID, and tells it in the header even where the
+// handler panics.
+func (s *Server) identified(handle func(w http.ResponseWriter, r *http.Request, requestID string)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requestID := rand.Text() // 130 random bits
+		w.Header().Set("X-Request-ID", requestID)
+		defer func() {
+			fault := recover()
+			if fault == nil {
+				return
+			}
+			if fault == http.ErrAbortHandler {
+				panic(fault)
+			}
+			s.fail(w, requestID, fmt.Errorf("panic: %v\n%s", fault, debug.Stack()))
+		}()
+		handle(w, r, requestID)
+	})
+}
+
+func (s *Server) fail(w http.ResponseWriter, requestID string, err error) {
+	httpapi.WriteError(w, s.log.WithField("request_id", requestID), failure(requestID, err))
+}
+
+func (s *Server) unknownPath() http.Handler {
+	return s.identified(func(w http.ResponseWriter, _ *http.Request, requestID string) {
+		s.fail(w, requestID, &refusal{status: http.StatusNotFound, code: codeNotFound, message: "there is no such path"})
+	})
+}
+
+func (s *Server) wrongMethod(allowed string) http.Handler {
+	return s.identified(func(w http.ResponseWriter, _ *http.Request, requestID string) {
+		w.Header().Set("Allow", allowed)
+		s.fail(w, requestID, &refusal{
+			status: http.StatusMethodNotAllowed, code: codeMethodNotAllowed, message: "this path takes " + allowed + " only",
+		})
+	})
+}

@@ -1,0 +1,64 @@
+package rtmcompat
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// A receiver is where a peer message goes.
+type receiver struct {
+	user todevice.UserID
+	// remote is true for a user of another server, of whom no more is known.
+	remote bool
+	// online is true if a device of a local user was there a moment ago.
+	online bool
+	// devices are the IDs to address: todevice.AllDevices, or those now online.
+	devices []string
+}
+
+// receiver finds the receiver of a message. An uid of the app that messages shall
+// be kept for is made a user with a device, if it is none yet: there would be
+// nothing to keep them in.
+func (s *Server) receiver(ctx context.Context, app App, m peerMessage) (receiver, error) {
+	user, full := matrixID(m.destination)
+	if !full {
+		var err error
+		if user, err = s.userOf(app, "destination", m.destination); err != nil {
+			return receiver{}, err
+		}
+	}
+	if user.Server != s.name {
+		return receiver{user: user, remote: true, devices: []string{todevice.AllDevices}}, nil
+	}
+	if m.keep && !full {
+		if _, err := s.store.EnsureDevice(ctx, user.Localpart, DeviceID); err != nil {
+			return receiver{}, fmt.Errorf("make the device of an RTM user: %w", err)
+		}
+	}
+	online, err := s.onlineDevices(ctx, user)
+	if err != nil {
+		return receiver{}, err
+	}
+	to := receiver{user: user, online: len(online) > 0, devices: online}
+	if m.keep {
+		to.devices = []string{todevice.AllDevices}
+	}
+	return to, nil
+}
+
+// onlineDevices gives the IDs of a local user's devices that are there now.
+func (s *Server) onlineDevices(ctx context.Context, user todevice.UserID) ([]string, error) {
+	devices, err := s.store.UserDevices(ctx, user.Localpart)
+	if err != nil {
+		return nil, fmt.Errorf("find the devices of a receiver: %w", err)
+	}
+	var online []string
+	for _, device := range devices {
+		if s.notifier.Online(device.Inbox) {
+			online = append(online, device.ID)
+		}
+	}
+	return online, nil
+}

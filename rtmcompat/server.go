@@ -1,0 +1,81 @@
+package rtmcompat
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/matrix-org/gomatrixserverlib/spec"
+	"github.com/sirupsen/logrus"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// Store is what the door needs of storage.
+type Store interface {
+	// UserDevices gives the devices of a local user, none for an unknown one.
+	UserDevices(ctx context.Context, localpart string) ([]todevice.Device, error)
+	// EnsureDevice gives the named device of a local user, and makes both where
+	// they are missing.
+	EnsureDevice(ctx context.Context, localpart, deviceID string) (todevice.Device, error)
+}
+
+// Sender accepts messages; they would survive a crash once it returns.
+type Sender interface {
+	Send(context.Context, todevice.Batch) (todevice.Accepted, error)
+}
+
+// Notifier knows which local devices are there.
+type Notifier interface {
+	// Online tells whether the device has a session or syncs.
+	Online(todevice.InboxID) bool
+	// AwaitConfirmation returns nil once a device has confirmed one of the
+	// deliveries, or the error of the context.
+	AwaitConfirmation(context.Context, []todevice.Delivery) error
+}
+
+// A Server answers the RTM REST API.
+type Server struct {
+	name        spec.ServerName
+	apps        apps
+	credentials []credential
+	ackTimeout  time.Duration
+	store       Store
+	sender      Sender
+	notifier    Notifier
+	log         *logrus.Entry
+}
+
+// New makes the door for the apps of a config that has been checked.
+func New(cfg Config, store Store, sender Sender, notifier Notifier, log *logrus.Entry) *Server {
+	if cfg.AckTimeout == 0 {
+		cfg.AckTimeout = 10 * time.Second // the send timeout of the vendors' own SDK
+	}
+	return &Server{
+		name:        cfg.ServerName,
+		apps:        newApps(cfg.Apps),
+		credentials: newCredentials(cfg.Apps),
+		ackTimeout:  cfg.AckTimeout,
+		store:       store,
+		sender:      sender,
+		notifier:    notifier,
+		log:         log,
+	}
+}
+
+// Routes adds everything under /dev/v2/. The router must match the path as it was
+// sent (httpapi.NewRouter): uids contain percent-encoded characters, and "." and
+// ".." are uids.
+func (s *Server) Routes(r *mux.Router) {
+	v2 := r.PathPrefix("/dev/v2/").Subrouter()
+	s.handle(v2, http.MethodPost, "/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages",
+		endpoint(s, readPeerMessage, s.sendPeerMessage))
+	v2.PathPrefix("/").Handler(s.unknownPath())
+}
+
+// handle adds an endpoint, and the refusal of other methods on its path.
+func (s *Server) handle(r *mux.Router, method, path string, h http.Handler) {
+	r.Handle(path, h).Methods(method)
+	r.Handle(path, s.wrongMethod(method))
+}

@@ -1,0 +1,68 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/chappe-im/chappe/"
+
+// imports is the map: for each package, the packages of this module it may import.
+// Imports point down, and no door knows another. A package that is missing here
+// fails the test, so that the map is drawn before the wall is built.
+var imports = map[string][]string{
+	"todevice":               nil,
+	"internal/canonicaljson": nil,
+	"internal/faultdb":       nil,
+	"internal/httpapi":       {"todevice"},
+	"storage/sqlite":         {"todevice"},
+	"config":                 {"todevice"},
+	"relay":                  {"todevice", "internal/canonicaljson"},
+	"clientapi":              {"todevice", "internal/httpapi"},
+	"syncapi":                {"todevice", "internal/httpapi"},
+	"rtmcompat":              {"todevice", "internal/httpapi", "internal/canonicaljson"},
+	"federationapi":          {"todevice", "internal/httpapi", "internal/canonicaljson"},
+	"server": {"clientapi", "syncapi", "rtmcompat", "federationapi", "relay", "storage/sqlite",
+		"internal/httpapi", "config", "todevice"},
+	"internal/demo": {"server", "config", "federationapi"},
+	"cmd/chappe":    {"server", "config", "internal/demo"},
+	// What tests and measures may use anything.
+	"internal/testserver": {"*"},
+	"bench":               {"*"},
+	"e2e":                 {"*"},
+}
+
+func TestImportsPointDown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "../...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for list := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := list.Decode(&p); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, ok := imports[name]
+		if !ok {
+			t.Errorf("%s is not on the map", name)
+		}
+		for _, imported := range p.Imports {
+			imported, ours := strings.CutPrefix(imported, module)
+			if ours && !slices.Contains(allowed, "*") && !slices.Contains(allowed, imported) {
+				t.Errorf("%s imports %s", name, imported)
+			}
+		}
+	}
+}

@@ -1,0 +1,208 @@
+// Package server builds every part of the program from the configuration, ties
+// them together, and owns every goroutine. It is what the command, the tests and
+// whoever embeds Chappe start. No other package knows the concrete types.
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/chappe-im/chappe/clientapi"
+	"github.com/chappe-im/chappe/config"
+	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/relay"
+	"github.com/chappe-im/chappe/rtmcompat"
+	"github.com/chappe-im/chappe/storage/sqlite"
+	"github.com/chappe-im/chappe/syncapi"
+)
+
+// Version is what the server calls itself.
+const Version = "0.1.0-dev"
+
+// sweepEvery is how often it is forgotten what need not be remembered any longer.
+const sweepEvery = time.Hour
+
+// A Server is a whole homeserver: its addresses are bound and its database is
+// open, but it answers nobody until Run.
+type Server struct {
+	log       *logrus.Entry
+	store     *sqlite.Store
+	client    *federationapi.Client
+	queue     *federationapi.Queue
+	inbound   *federationapi.Server
+	listeners []*listener
+}
+
+// New opens or makes what the configuration names: database, signing key,
+// certificate, listeners. On an error nothing stays open.
+func New(cfg config.Config, log *logrus.Entry) (*Server, error) {
+	return build(cfg, log, "")
+}
+
+// build is New with a database driver of the caller's choice.
+func build(cfg config.Config, log *logrus.Entry, driver string) (_ *Server, err error) {
+	for _, warning := range cfg.Warnings() {
+		log.Warn(warning)
+	}
+	s := &Server{log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.store, err = openStore(cfg, driver); err != nil {
+		return nil, err
+	}
+	key, err := federationapi.LoadOrCreateKey(filepath.Join(cfg.DataDir, "signing.key"))
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	roots, err := trustedRoots(cfg.Federation.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	s.client = federationapi.NewClient(federationapi.ClientConfig{
+		Hosts:                 cfg.Federation.Hosts,
+		CAPool:                roots,
+		VerifyCertificates:    cfg.Federation.VerifyCertificates,
+		AllowPrivateAddresses: cfg.Federation.AllowPrivateAddresses,
+	}, cfg.ServerName, key)
+	s.queue = federationapi.NewQueue(federationapi.QueueConfig{Name: cfg.ServerName}, s.store, s.client, log.WithField("part", "federation"), registry)
+	notifier := relay.NewNotifier()
+	messages := relay.New(s.store, cfg.ServerName, notifier, s.queue, registry)
+
+	clients := httpapi.NewRouter()
+	syncapi.New(s.store, notifier, log.WithField("part", "sync")).Routes(clients)
+	clientapi.New(clientConfig(cfg), s.store, messages, notifier, log.WithField("part", "client")).Routes(clients)
+	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
+	if err := s.listen("client", cfg.Client.Listen, httpapi.CORS(clients)); err != nil {
+		return nil, err
+	}
+
+	s.inbound = federationapi.New(federationapi.Config{Name: cfg.ServerName, Key: key, Version: Version},
+		s.store, messages, s.client, s.queue, log.WithField("part", "federation"), registry)
+	if cfg.Federation.Listen != "" {
+		servers := httpapi.NewRouter()
+		s.inbound.Routes(servers)
+		certificate, err := certificate(cfg, log)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.listenTLS("federation", cfg.Federation.Listen, servers, certificate); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Metrics.Listen != "" {
+		if err := s.listen("metrics", cfg.Metrics.Listen, metricsHandler(registry)); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func clientConfig(cfg config.Config) clientapi.Config {
+	var reserved []string
+	for _, app := range cfg.RTM.Apps {
+		reserved = append(reserved, app.UserPrefix())
+	}
+	return clientapi.Config{
+		ServerName:       cfg.ServerName,
+		BaseURL:          cfg.Client.BaseURL,
+		OpenRegistration: cfg.Registration.Open,
+		SharedSecret:     cfg.Registration.SharedSecret,
+		ReservedPrefixes: reserved,
+	}
+}
+
+func rtmConfig(cfg config.Config) rtmcompat.Config {
+	out := rtmcompat.Config{ServerName: cfg.ServerName}
+	for _, app := range cfg.RTM.Apps {
+		a := rtmcompat.App{ID: app.ID, Certificate: app.Certificate, Namespace: app.UserPrefix()}
+		for _, key := range app.Keys {
+			a.Keys = append(a.Keys, rtmcompat.Key{Key: key.Key, Secret: key.Secret})
+		}
+		out.Apps = append(out.Apps, a)
+	}
+	return out
+}
+
+// Run serves until ctx ends. Then it stops taking requests, ends the long polls,
+// lets the requests under way finish, and closes the database last.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range s.listeners {
+		s.log.WithFields(logrus.Fields{"listener": l.name, "address": l.listener.Addr().String()}).Info("listening")
+		group.Go(func() error { return l.serve(ctx) })
+	}
+	group.Go(func() error { return s.queue.Run(ctx) })
+	group.Go(func() error { return s.sweep(ctx) })
+	return errors.Join(group.Wait(), s.close())
+}
+
+// sweep forgets, now and then, what need not be remembered.
+func (s *Server) sweep(ctx context.Context) error {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		removed, err := s.store.Sweep(ctx, time.Now())
+		if err != nil && ctx.Err() == nil {
+			s.log.WithError(err).Error("could not forget old requests; will try again")
+		}
+		if removed > 0 {
+			s.log.WithField("rows", removed).Debug("forgot old requests")
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// close releases what New acquired, the database last.
+func (s *Server) close() error {
+	var errs []error
+	for _, l := range s.listeners {
+		if err := l.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.inbound != nil {
+		s.inbound.Close()
+	}
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// ClientAddr is the bound address for clients, as host:port.
+func (s *Server) ClientAddr() string { return s.addr("client") }
+
+// FederationAddr is the bound address for other servers, as host:port, or "" where
+// there is none.
+func (s *Server) FederationAddr() string { return s.addr("federation") }
+
+func (s *Server) addr(name string) string {
+	for _, l := range s.listeners {
+		if l.name == name {
+			return l.listener.Addr().String()
+		}
+	}
+	return ""
+}

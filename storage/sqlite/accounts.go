@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+func nowMillis() int64 { return time.Now().UnixMilli() }
+
+// CreateUser makes an account without a device, or fails with
+// todevice.ErrUserExists.
+func (s *Store) CreateUser(ctx context.Context, a todevice.Account) error {
+	err := s.write(ctx, func(t *tx) error { return t.createUser(a) })
+	if err != nil {
+		return fmt.Errorf("create user: %w", err)
+	}
+	return nil
+}
+
+// Register makes an account, its first device and that device's access token in
+// one transaction, or fails with todevice.ErrUserExists.
+func (s *Store) Register(ctx context.Context, a todevice.Account, l todevice.Login) (device todevice.Device, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		if err := t.createUser(a); err != nil {
+			return err
+		}
+		device, err = t.login(a.Localpart, l)
+		return err
+	})
+	if err != nil {
+		return todevice.Device{}, fmt.Errorf("register: %w", err)
+	}
+	return device, nil
+}
+
+// Account gives the account of a name, or todevice.ErrUnknownUser.
+func (s *Store) Account(ctx context.Context, localpart string) (todevice.Account, error) {
+	a := todevice.Account{Localpart: localpart}
+	err := s.queryRow(ctx, `SELECT password_hash, admin FROM users WHERE localpart = ?`, []any{localpart},
+		&a.PasswordHash, &a.Admin)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = todevice.ErrUnknownUser
+	}
+	if err != nil {
+		return todevice.Account{}, fmt.Errorf("read the account: %w", err)
+	}
+	return a, nil
+}
+
+// Login gives a user's device a new access token and takes the older ones from it.
+// A device that exists keeps its name and all that waits for it; another is made.
+func (s *Store) Login(ctx context.Context, localpart string, l todevice.Login) (device todevice.Device, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		if exists, err := t.userExists(localpart); err != nil || !exists {
+			return errors.Join(err, unless(exists, todevice.ErrUnknownUser))
+		}
+		device, err = t.login(localpart, l)
+		return err
+	})
+	if err != nil {
+		return todevice.Device{}, fmt.Errorf("log in: %w", err)
+	}
+	return device, nil
+}
+
+// EnsureDevice gives a user's device, and makes the user (with no password) and
+// the device where they do not exist.
+func (s *Store) EnsureDevice(ctx context.Context, localpart, deviceID string) (device todevice.Device, err error) {
+	device = todevice.Device{User: todevice.UserID{Localpart: localpart, Server: s.serverName}, ID: deviceID}
+	err = s.queryRow(ctx, `SELECT inbox FROM devices WHERE localpart = ? AND device_id = ?`,
+		[]any{localpart, deviceID}, &device.Inbox)
+	if err == nil || !errors.Is(err, sql.ErrNoRows) {
+		return device, err
+	}
+	err = s.write(ctx, func(t *tx) error {
+		exists, err := t.userExists(localpart)
+		if err == nil && !exists {
+			err = t.createUser(todevice.Account{Localpart: localpart})
+		}
+		if err == nil {
+			device.Inbox, err = t.device(localpart, todevice.Login{DeviceID: deviceID})
+		}
+		return err
+	})
+	if err != nil {
+		return todevice.Device{}, fmt.Errorf("make the device: %w", err)
+	}
+	return device, nil
+}
+
+func (t *tx) userExists(localpart string) (exists bool, err error) {
+	err = t.queryRow(`SELECT EXISTS (SELECT 1 FROM users WHERE localpart = ?)`, []any{localpart}, &exists)
+	return exists, err
+}
+
+func (t *tx) createUser(a todevice.Account) error {
+	if exists, err := t.userExists(a.Localpart); err != nil || exists {
+		return errors.Join(err, unless(!exists, todevice.ErrUserExists))
+	}
+	_, err := t.exec(`INSERT INTO users (localpart, password_hash, admin, created) VALUES (?, ?, ?, ?)`,
+		a.Localpart, a.PasswordHash, a.Admin, nowMillis())
+	return err
+}
+
+func (t *tx) login(localpart string, l todevice.Login) (todevice.Device, error) {
+	device := todevice.Device{User: todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}, ID: l.DeviceID}
+	var err error
+	if device.Inbox, err = t.device(localpart, l); err != nil {
+		return todevice.Device{}, err
+	}
+	if _, err := t.exec(`DELETE FROM access_tokens WHERE inbox = ?`, device.Inbox); err != nil {
+		return todevice.Device{}, err
+	}
+	t.afterCommit(func() { t.writer.store.sessions.end(device.Inbox) })
+	key := tokenHash(l.Token)
+	_, err = t.exec(`INSERT INTO access_tokens (hash, inbox, created) VALUES (?, ?, ?)`, key[:], device.Inbox, nowMillis())
+	return device, err
+}
+
+// device gives the inbox of a user's device, and makes the device if need be.
+func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID, err error) {
+	err = t.queryRow(`SELECT inbox FROM devices WHERE localpart = ? AND device_id = ?`, []any{localpart, l.DeviceID}, &inbox)
+	if err == nil {
+		_, err = t.exec(`UPDATE devices SET last_seen_ip = ?, last_seen = ? WHERE inbox = ?`, l.RemoteAddr, nowMillis(), inbox)
+		return inbox, err
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return 0, err
+	}
+	id, err := t.insert(`INSERT INTO devices (localpart, device_id, display_name, last_seen_ip, last_seen, created)
+		VALUES (?, ?, ?, ?, ?, ?)`, localpart, l.DeviceID, l.DisplayName, l.RemoteAddr, nowMillis(), nowMillis())
+	return todevice.InboxID(id), err
+}
+
+// unless gives err where ok is false.
+func unless(ok bool, err error) error {
+	if ok {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// UserDevices lists a user's devices, oldest first; none for an unknown user.
+func (s *Store) UserDevices(ctx context.Context, localpart string) ([]todevice.Device, error) {
+	rows, err := s.query(ctx, userDevices, localpart)
+	devices, err := collect(rows, err, s.scanDevice(localpart))
+	if err != nil {
+		return nil, fmt.Errorf("list devices: %w", err)
+	}
+	return devices, nil
+}
+
+// devices is UserDevices within a transaction.
+func (t *tx) devices(localpart string) ([]todevice.Device, error) {
+	rows, err := t.query(userDevices, localpart)
+	return collect(rows, err, t.writer.store.scanDevice(localpart))
+}
+
+const userDevices = `SELECT device_id, inbox FROM devices WHERE localpart = ? ORDER BY inbox`
+
+func (s *Store) scanDevice(localpart string) func(*sql.Rows) (todevice.Device, error) {
+	return func(rows *sql.Rows) (todevice.Device, error) {
+		d := todevice.Device{User: todevice.UserID{Localpart: localpart, Server: s.serverName}}
+		err := rows.Scan(&d.ID, &d.Inbox)
+		return d, err
+	}
+}
+
+// Devices lists a user's devices as the user is shown them, oldest first.
+func (s *Store) Devices(ctx context.Context, localpart string) ([]todevice.DeviceInfo, error) {
+	rows, err := s.query(ctx, `SELECT device_id, display_name, last_seen_ip, last_seen
+		FROM devices WHERE localpart = ? ORDER BY inbox`, localpart)
+	devices, err := collect(rows, err, func(rows *sql.Rows) (d todevice.DeviceInfo, err error) {
+		var seen int64
+		err = rows.Scan(&d.ID, &d.DisplayName, &d.LastSeenIP, &seen)
+		d.LastSeen = time.UnixMilli(seen)
+		return d, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list devices: %w", err)
+	}
+	return devices, nil
+}
+
+// DeviceExists tells whether an inbox's device has not been deleted.
+func (s *Store) DeviceExists(ctx context.Context, inbox todevice.InboxID) (exists bool, err error) {
+	if s.sessions.has(inbox) {
+		return true, nil
+	}
+	err = s.queryRow(ctx, `SELECT EXISTS (SELECT 1 FROM devices WHERE inbox = ?)`, []any{inbox}, &exists)
+	if err != nil {
+		return false, fmt.Errorf("look for the device: %w", err)
+	}
+	return exists, nil
+}
+
+// DeleteDevice deletes a device with its access tokens, its inbox and the memory
+// of its requests. A device that is gone already is no error.
+func (s *Store) DeleteDevice(ctx context.Context, inbox todevice.InboxID) error {
+	err := s.write(ctx, func(t *tx) error { return t.deleteDevice(inbox) })
+	if err != nil {
+		return fmt.Errorf("delete the device: %w", err)
+	}
+	return nil
+}
+
+// DeleteDevices deletes all devices of a user, as DeleteDevice does each, and
+// gives their inboxes.
+func (s *Store) DeleteDevices(ctx context.Context, localpart string) (gone []todevice.InboxID, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		gone = nil
+		devices, err := t.devices(localpart)
+		if err != nil {
+			return err
+		}
+		for _, device := range devices {
+			if err := t.deleteDevice(device.Inbox); err != nil {
+				return err
+			}
+			gone = append(gone, device.Inbox)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("delete the user's devices: %w", err)
+	}
+	return gone, nil
+}
+
+// deleteDevice relies on ON DELETE CASCADE for all that belongs to the device.
+func (t *tx) deleteDevice(inbox todevice.InboxID) error {
+	t.writer.backlog.forget(inbox)
+	t.afterCommit(func() {
+		t.writer.store.sessions.end(inbox)
+		t.writer.store.arrivals.forget(inbox)
+	})
+	_, err := t.exec(`DELETE FROM devices WHERE inbox = ?`, inbox)
+	return err
+}

@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+func TestPendingIsBoundedByCountAndBytes(t *testing.T) {
+	s := newStore(t)
+	ctx := context.Background()
+	bob, carol := register(t, s, "bob", "B"), register(t, s, "carol", "C")
+	for n := range 250 {
+		accept(t, s, todevice.Batch{Sends: []todevice.Send{to(n, [2]string{"bob", "B"})}})
+	}
+	after := todevice.Position(0)
+	for _, want := range []int{100, 100, 50, 0} {
+		events, more, err := s.Pending(ctx, bob.Inbox, after)
+		if err != nil || len(events) != want || more != (want == 100) {
+			t.Fatalf("after %d: %d events, more %t, %v; want %d", after, len(events), more, err, want)
+		}
+		if want > 0 {
+			after = events[want-1].Position
+		}
+	}
+	for n := range 40 {
+		large := to(n, [2]string{"carol", "C"})
+		large.Messages[0].Content = []byte(`{"a":"` + strings.Repeat("a", 64000) + `"}`)
+		accept(t, s, todevice.Batch{Sends: []todevice.Send{large}})
+	}
+	events, more, err := s.Pending(ctx, carol.Inbox, 0)
+	if err != nil || !more || len(events) < 16 || len(events) > 18 {
+		t.Errorf("of 40 messages of 64 kB came %d, more %t, %v; want about 1 MiB", len(events), more, err)
+	}
+}
+
+func TestConfirmRemovesUpToThePositionOnly(t *testing.T) {
+	s := newStore(t)
+	ctx := context.Background()
+	bob, carol := register(t, s, "bob", "B"), register(t, s, "carol", "C")
+	var third todevice.Position
+	for n := range 5 {
+		acc := accept(t, s, todevice.Batch{Sends: []todevice.Send{to(n, [2]string{"bob", "B"}), to(n, [2]string{"carol", "C"})}})
+		if n == 2 {
+			third = acc.Deliveries[0].Position
+		}
+	}
+	for _, want := range []int{3, 0} {
+		if n, err := s.Confirm(ctx, bob.Inbox, third); n != want || err != nil {
+			t.Errorf("confirmed %d, %v; want %d", n, err, want)
+		}
+	}
+	if len(waiting(t, s, bob)) != 2 || len(waiting(t, s, carol)) != 5 {
+		t.Errorf("left: %v and %v; want 2 and 5", waiting(t, s, bob), waiting(t, s, carol))
+	}
+}
+
+// Every table that refers to a device must be empty of it once it is gone. The
+// tables are asked of the schema, so that a new one cannot be forgotten.
+func TestDeletedDeviceLeavesNoRow(t *testing.T) {
+	s := newStore(t)
+	ctx := context.Background()
+	bob, other := register(t, s, "bob", "B"), register(t, s, "bob", "B2")
+	accept(t, s, numbered(bob.Inbox, 1))
+	accept(t, s, todevice.Batch{Sends: []todevice.Send{to(2, [2]string{"bob", "*"})}})
+	if err := s.DeleteDevice(ctx, bob.Inbox); err != nil {
+		t.Fatal(err)
+	}
+	names, err := collectStrings(s, `SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = 'inbox'`)
+	if err != nil || len(names) < 4 {
+		t.Fatalf("tables with an inbox: %v, %v", names, err)
+	}
+	for _, table := range names {
+		if n := rows(t, s, table+` WHERE inbox = `+itoa(bob.Inbox)); n != 0 {
+			t.Errorf("%s has %d rows of the deleted device", table, n)
+		}
+	}
+	if _, err := s.Session(ctx, "bob/B"); err == nil {
+		t.Error("the deleted device's token still works")
+	}
+	if got := waiting(t, s, other); len(got) != 1 {
+		t.Errorf("the other device has %v waiting, want its message", got)
+	}
+	if again := register(t, s, "bob", "B"); again.Inbox == bob.Inbox || len(waiting(t, s, again)) != 0 {
+		t.Errorf("a device made again under the name has inbox %d, before %d", again.Inbox, bob.Inbox)
+	}
+}
+
+func TestSweepForgetsOnlyWhatIsOldEnough(t *testing.T) {
+	s := newStore(t)
+	ctx := context.Background()
+	alice := register(t, s, "alice", "A")
+	register(t, s, "bob", "B")
+	accept(t, s, numbered(alice.Inbox, 1))
+	send := to(1, [2]string{"bob", "B"})
+	send.MessageID = "m"
+	accept(t, s, todevice.Batch{Source: todevice.Source{Origin: "far.test", TxnID: "t"}, Sends: []todevice.Send{send}})
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		after                        time.Duration
+		requests, received, messages int
+	}{{day - time.Minute, 1, 1, 1}, {day + time.Minute, 0, 1, 1}, {30*day - time.Minute, 0, 1, 1}, {30*day + time.Minute, 0, 0, 0}} {
+		if _, err := s.Sweep(ctx, time.Now().Add(c.after)); err != nil {
+			t.Fatal(err)
+		}
+		r, x, m := rows(t, s, "client_requests"), rows(t, s, "received_transactions"), rows(t, s, "received_messages")
+		if r != c.requests || x != c.received || m != c.messages {
+			t.Errorf("after %v: %d requests, %d transactions, %d messages remembered; want %d, %d, %d",
+				c.after, r, x, m, c.requests, c.received, c.messages)
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// How long it is remembered what was accepted. Both are longer than any retry: a
+// client gives up within hours, a server that was away for weeks may still repeat.
+const (
+	keepRequests = 24 * time.Hour
+	keepReceived = 30 * 24 * time.Hour
+)
+
+// sweepRows is how many rows one commit of Sweep removes: few, so that no request
+// waits for it.
+const sweepRows = 1000
+
+// Sweep forgets which requests, transactions and messages were accepted longer
+// ago than they are to be remembered, and gives the number of rows removed.
+func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
+	for _, table := range []struct {
+		query string
+		keep  time.Duration
+	}{
+		{`DELETE FROM client_requests WHERE (inbox, request) IN
+			(SELECT inbox, request FROM client_requests WHERE at < ? LIMIT ?)`, keepRequests},
+		{`DELETE FROM received_transactions WHERE (origin, txn_id) IN
+			(SELECT origin, txn_id FROM received_transactions WHERE at < ? LIMIT ?)`, keepReceived},
+		{`DELETE FROM received_messages WHERE (origin, message_id) IN
+			(SELECT origin, message_id FROM received_messages WHERE at < ? LIMIT ?)`, keepReceived},
+	} {
+		for rows := int64(sweepRows); rows == sweepRows; removed += rows {
+			err := s.write(ctx, func(t *tx) (err error) {
+				rows, err = t.exec(table.query, now.Add(-table.keep).UnixMilli(), sweepRows)
+				return err
+			})
+			if err != nil {
+				return removed, fmt.Errorf("sweep: %w", err)
+			}
+		}
+	}
+	return removed, nil
+}

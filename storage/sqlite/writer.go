@@ -1,0 +1,186 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// maxGroup is how many writes one commit may hold.
+const maxGroup = 512
+
+var errClosed = errors.New("the database is closed")
+
+// A write is one caller's change, waiting for its commit.
+type write struct {
+	// apply makes the change. It may be called again after a rollback, so it
+	// leaves no trace but in the transaction.
+	apply func(*tx) error
+	done  chan error // buffered: gets exactly one answer
+}
+
+// write makes a change durable: it returns nil once the change is committed and
+// fsynced. Changes that arrive while the disk is busy are committed together with
+// one fsync, in the order of their arrival; one that fails fails alone.
+func (s *Store) write(ctx context.Context, apply func(*tx) error) error {
+	w := &write{apply: apply, done: make(chan error, 1)}
+	select {
+	case s.writes <- w:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return errClosed
+	}
+	select {
+	case err := <-w.done: // waited for even if ctx ends: the caller must know what happened
+		return err
+	case <-s.closing:
+	}
+	s.closed.Wait() // the writer has answered all it will
+	select {
+	case err := <-w.done:
+		return err
+	default:
+		return errClosed
+	}
+}
+
+// runWriter is the one goroutine that writes.
+func (s *Store) runWriter() {
+	defer s.closed.Done()
+	w := writer{store: s, prepared: make(map[string]*sql.Stmt)}
+	defer w.close()
+	for {
+		select {
+		case first := <-s.writes:
+			w.commit(s.gather(first))
+		case <-s.closing:
+			return
+		}
+	}
+}
+
+// gather takes what waits already. It lets those go first who are about to write;
+// where there is nobody, it does not wait.
+func (s *Store) gather(first *write) []*write {
+	runtime.Gosched()
+	group := []*write{first}
+	for len(group) < maxGroup {
+		select {
+		case next := <-s.writes:
+			group = append(group, next)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// A writer belongs to the writer goroutine.
+type writer struct {
+	store    *Store
+	conn     *sql.Conn
+	prepared map[string]*sql.Stmt
+	backlog  backlog
+}
+
+// commit answers every write of the group once the transaction that holds it has
+// ended. If the transaction as a whole fails, each is tried once more alone, so
+// that the fault of one does not become the fault of all.
+func (w *writer) commit(group []*write) {
+	errs, err := w.try(group)
+	if err != nil && len(group) > 1 {
+		for _, single := range group {
+			w.commit([]*write{single})
+		}
+		return
+	}
+	for i, member := range group {
+		if err != nil {
+			member.done <- err
+		} else {
+			member.done <- errs[i]
+		}
+	}
+}
+
+// try applies the group in one transaction. A write that refuses before it has
+// changed anything has its own error and leaves the others be; any other fault
+// is that of the transaction.
+func (w *writer) try(group []*write) (errs []error, err error) {
+	t, err := w.begin()
+	if err != nil {
+		w.close()
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			w.rollback()
+		}
+	}()
+	errs = make([]error, len(group))
+	for i, member := range group {
+		changes := t.changes
+		if errs[i] = member.apply(t); errs[i] != nil && (t.changes != changes || !refusal(errs[i])) {
+			return nil, errs[i]
+		}
+	}
+	if err := t.finish(); err != nil {
+		return nil, err
+	}
+	return errs, nil
+}
+
+// refusal tells whether an error is a word of the program's own. After any other,
+// SQLite may have rolled the transaction back by itself.
+func refusal(err error) bool {
+	return errors.Is(err, todevice.ErrUnknownDevice) || errors.Is(err, todevice.ErrInboxFull) ||
+		errors.Is(err, todevice.ErrUnknownUser) || errors.Is(err, todevice.ErrUserExists)
+}
+
+func (w *writer) begin() (*tx, error) {
+	if w.conn == nil {
+		conn, err := w.store.writer.Conn(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		w.conn = conn
+	}
+	t := &tx{writer: w}
+	if _, err := t.exec(`BEGIN IMMEDIATE`); err != nil {
+		return nil, err
+	}
+	// Read, not remembered: an admin's command may have written in between.
+	var head int64
+	if err := t.queryRow(`SELECT head FROM this`, nil, &head); err != nil {
+		return nil, errors.Join(err, t.abandon())
+	}
+	t.head, t.began = todevice.Position(head), todevice.Position(head)
+	t.changes = 0
+	return t, nil
+}
+
+// rollback undoes a failed transaction. What the backlog remembers may stem from
+// it, and is forgotten.
+func (w *writer) rollback() {
+	w.backlog.forgetAll()
+	if _, err := (&tx{writer: w}).exec(`ROLLBACK`); err != nil {
+		w.close() // SQLite rolls some faults back by itself; a new connection is clean in any case
+	}
+}
+
+// close drops the connection; the next write opens another.
+func (w *writer) close() {
+	for query, stmt := range w.prepared {
+		_ = stmt.Close()
+		delete(w.prepared, query)
+	}
+	if w.conn != nil {
+		_ = w.conn.Close()
+		w.conn = nil
+	}
+}

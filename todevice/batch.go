@@ -1,0 +1,82 @@
+package todevice
+
+import (
+	"encoding/json"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+)
+
+// A Batch is everything one request asks to have sent. It is accepted whole or
+// not at all, and once, however often the request is repeated.
+type Batch struct {
+	Source Source
+	Sends  []Send
+	// EDUs are the messages for other servers, packed. The relay makes them from
+	// Sends, which keeps only local recipients from then on.
+	EDUs []EDU
+}
+
+// A Source names the request a batch came from, so that its repetition can be
+// told from a new one. Exactly one of Client, Origin and neither is set; a batch
+// with neither (an RTM request) is new each time.
+type Source struct {
+	// Client is the inbox of the device that sent the request, and Request its
+	// endpoint, event type and transaction ID together. The scope is the device,
+	// not the access token.
+	Client  InboxID
+	Request string
+	// Origin is the server that sent the transaction, TxnID the transaction's ID.
+	Origin spec.ServerName
+	TxnID  string
+}
+
+// A Send is one event type sent by one user to any number of devices.
+type Send struct {
+	// MessageID is the one the origin gave the EDU, "" where there is none. A
+	// message ID of an origin is accepted once, whatever transaction brings it.
+	MessageID string
+	Sender    UserID
+	Type      string
+	// Messages holds at most one entry for each user and device. The entries of
+	// one user stand together. Where a user is addressed by AllDevices and by
+	// name, a named device gets its own content and the others the former.
+	Messages []Message
+}
+
+// A Message is a content for one device of one user, or for AllDevices.
+type Message struct {
+	To      UserID
+	Device  string
+	Content json.RawMessage
+}
+
+// An EDU is one m.direct_to_device message unit for another server, as it will
+// stand in the edus list of a transaction.
+type EDU struct {
+	Destination spec.ServerName
+	JSON        []byte
+}
+
+// Accepted says what became of a batch that is now durable.
+type Accepted struct {
+	// Repeated is true if the batch had been accepted before. Nothing was stored
+	// now, and the other fields are empty.
+	Repeated bool
+	// Deliveries lists the local inboxes a message was placed in.
+	Deliveries []Delivery
+	// Servers lists the destinations an EDU waits for now.
+	Servers []spec.ServerName
+	// Skipped counts what was left out, by reason.
+	Skipped Skipped
+}
+
+// Skipped counts the entries of a batch that were left out while the rest was
+// accepted.
+type Skipped struct {
+	// UnknownDevices had a local recipient that does not exist.
+	UnknownDevices int
+	// RepeatedMessages had a message ID that was accepted before.
+	RepeatedMessages int
+	// FullInboxes came from another server for an inbox that holds as much as it may.
+	FullInboxes int
+}
