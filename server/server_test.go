@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 
@@ -108,12 +110,41 @@ func (r *running) waiting(token string) (contents []any) {
 	return contents
 }
 
+// silentServer takes connections and says nothing, until the test ends. reached is
+// closed with the first of them.
+func silentServer(t *testing.T) (address string, reached <-chan struct{}) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make(chan struct{})
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		close(first)
+	}()
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().String(), first
+}
+
 // Whatever write of a request fails, the client is told to try again, nothing of
 // the request is visible, and the retry delivers once.
 func TestRetryAfterAnyFailedWriteDeliversOnce(t *testing.T) {
 	driver := faultdb.Register()
-	r := run(t, driver.Name)
+	// The queue to the other server must write nothing while faults are counted: its
+	// first attempt is under way, and stays so, before the first fault.
+	far, reached := silentServer(t)
+	r := run(t, driver.Name, func(cfg *config.Config) {
+		cfg.Federation.Hosts = map[spec.ServerName]string{"far.test": far}
+	})
 	alice, bob := r.register("alice"), r.register("bob")
+	if status, _ := r.do("PUT", "/_matrix/client/v3/sendToDevice/t/first", alice, `{"messages":{"@far:far.test":{"*":{}}}}`); status != 200 {
+		t.Fatalf("send: %d", status)
+	}
+	<-reached
 	var want []any
 	failures := 0
 	for k := 1; ; k++ {
