@@ -9,7 +9,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
-	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/internal/selfsigned"
 )
 
 // A deployment is a folder with what one Chappe needs: configuration, certificate
@@ -32,7 +32,7 @@ func newDeployment(dir string, name spec.ServerName) (*deployment, error) {
 	if err := os.MkdirAll(d.data(), 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	err = federationapi.SelfSigned(d.certificate(), d.key(), name)
+	err = selfsigned.Ensure(d.certificate(), d.key(), name)
 	return d, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -77,8 +78,8 @@ func (a *authenticator) check(r *http.Request) (spec.ServerName, json.RawMessage
 	}
 	// The URI is the one of the request line: a path that was decoded or cleaned is
 	// not the one that was signed.
-	target := requestTarget{Destination: a.name, Method: r.Method, Origin: origin, URI: r.RequestURI}
-	message, err := target.message(body)
+	target := signing.Request{Destination: a.name, Method: r.Method, Origin: origin, URI: r.RequestURI}
+	message, err := target.Message(body)
 	if err != nil {
 		return "", nil, httpapi.BadJSON("The body has no canonical form: " + err.Error())
 	}
@@ -95,9 +96,9 @@ func (a *authenticator) check(r *http.Request) (spec.ServerName, json.RawMessage
 }
 
 // claims gives the credentials that can be checked, with their keys.
-func (a *authenticator) claims(ctx context.Context, credentials []credential) (claims []claim, err error) {
+func (a *authenticator) claims(ctx context.Context, credentials []signing.Credential) (claims []claim, err error) {
 	for _, c := range credentials {
-		signature, err := decodeSignature(c.Signature)
+		signature, err := signing.DecodeSignature(c.Signature)
 		if err != nil {
 			continue
 		}
@@ -118,11 +119,11 @@ func (a *authenticator) claims(ctx context.Context, credentials []credential) (c
 
 // readCredentials reads the Authorization headers of a request to name. One good
 // header is enough, so others may be bad, but all must be of the same origin.
-func readCredentials(headers []string, name spec.ServerName) ([]credential, error) {
-	var good []credential
+func readCredentials(headers []string, name spec.ServerName) ([]signing.Credential, error) {
+	var good []signing.Credential
 	err := httpapi.Unauthorized("The request has no X-Matrix Authorization header")
 	for _, header := range headers {
-		c, ours, malformed := parseCredential(header)
+		c, ours, malformed := signing.Parse(header)
 		switch {
 		case !ours:
 			continue

@@ -11,13 +11,14 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/remotetest"
 	"github.com/chappe-im/chappe/todevice"
 )
 
 // sending is a good request; the rows of the tests change it.
-func sending(body string) federationapi.Signing {
-	return federationapi.Signing{
-		Key: federationapi.KeyOf("1"), Method: http.MethodPut, URI: "/_matrix/federation/v1/send/1",
+func sending(body string) remotetest.Signing {
+	return remotetest.Signing{
+		Key: remotetest.Key("1"), Method: http.MethodPut, URI: "/_matrix/federation/v1/send/1",
 		Origin: there, Destination: here, SignedFor: here, Body: json.RawMessage(body),
 	}
 }
@@ -26,7 +27,7 @@ func TestOnlyWhatWasSignedIsTaken(t *testing.T) {
 	body := transaction(edu("m", `{"@alice:here.test":{"D":{"a\"b":-0.5,"big":12345678901234567890}}}`))
 	for _, c := range []struct {
 		name    string
-		change  func(s *federationapi.Signing)
+		change  func(s *remotetest.Signing)
 		header  func(string) []string
 		uri     string
 		body    string
@@ -35,9 +36,9 @@ func TestOnlyWhatWasSignedIsTaken(t *testing.T) {
 	}{
 		{name: "as signed", status: 200},
 		{name: "body written differently", body: strings.Replace(body, `"a\"b":-0.5`, ` "a\u0022b" : -0.5 `, 1), status: 200},
-		{name: "no destination in the header", change: func(s *federationapi.Signing) { s.Destination = "" }, status: 200},
-		{name: "a URI with escapes", change: func(s *federationapi.Signing) { s.URI = "/_matrix/federation/v1/send/a%2fb%20?x=%41" }, uri: "/_matrix/federation/v1/send/a%2fb%20?x=%41", status: 200},
-		{name: "a URI that Go would write otherwise", change: func(s *federationapi.Signing) { s.URI = "/_matrix/federation/v1/send/a|b" }, status: 200},
+		{name: "no destination in the header", change: func(s *remotetest.Signing) { s.Destination = "" }, status: 200},
+		{name: "a URI with escapes", change: func(s *remotetest.Signing) { s.URI = "/_matrix/federation/v1/send/a%2fb%20?x=%41" }, uri: "/_matrix/federation/v1/send/a%2fb%20?x=%41", status: 200},
+		{name: "a URI that Go would write otherwise", change: func(s *remotetest.Signing) { s.URI = "/_matrix/federation/v1/send/a|b" }, status: 200},
 		{name: "scheme and names in another case", header: func(h string) []string {
 			return []string{strings.NewReplacer("X-Matrix", "x-matrix", "origin", "ORIGIN", "sig", "Sig").Replace(h)}
 		}, status: 200},
@@ -53,26 +54,26 @@ func TestOnlyWhatWasSignedIsTaken(t *testing.T) {
 		{name: "another body", body: strings.Replace(body, "-0.5", "-0.6", 1), status: 401, errcode: "M_UNAUTHORIZED"},
 		{name: "a number one off", body: strings.Replace(body, "67890", "67891", 1), status: 401, errcode: "M_UNAUTHORIZED"},
 		{name: "another path", uri: "/_matrix/federation/v1/send/2", status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "the path decoded", change: func(s *federationapi.Signing) { s.URI = "/_matrix/federation/v1/send/a b" }, uri: "/_matrix/federation/v1/send/a%20b", status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "the path decoded", change: func(s *remotetest.Signing) { s.URI = "/_matrix/federation/v1/send/a b" }, uri: "/_matrix/federation/v1/send/a%20b", status: 401, errcode: "M_UNAUTHORIZED"},
 		{name: "a query added", uri: "/_matrix/federation/v1/send/1?x", status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "another method", change: func(s *federationapi.Signing) { s.Method = "POST" }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "signed without the body", change: func(s *federationapi.Signing) { s.Body = nil }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "signed for another server", change: func(s *federationapi.Signing) { s.SignedFor = "else.test" }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "sent to another server", change: func(s *federationapi.Signing) { s.Destination, s.SignedFor = "else.test", "else.test" }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "another destination in the header", change: func(s *federationapi.Signing) { s.Destination = "HERE.test" }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "another key under the ID", change: func(s *federationapi.Signing) { s.Key.Private = federationapi.KeyOf("2").Private }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "an unknown key", change: func(s *federationapi.Signing) { s.Key = federationapi.KeyOf("2") }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "another origin with a key of its own", change: func(s *federationapi.Signing) { s.Origin = "else.test" }, status: 403, errcode: "M_FORBIDDEN"},
+		{name: "another method", change: func(s *remotetest.Signing) { s.Method = "POST" }, status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "signed without the body", change: func(s *remotetest.Signing) { s.Body = nil }, status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "signed for another server", change: func(s *remotetest.Signing) { s.SignedFor = "else.test" }, status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "sent to another server", change: func(s *remotetest.Signing) { s.Destination, s.SignedFor = "else.test", "else.test" }, status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "another destination in the header", change: func(s *remotetest.Signing) { s.Destination = "HERE.test" }, status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "another key under the ID", change: func(s *remotetest.Signing) { s.Key.Private = remotetest.Key("2").Private }, status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "an unknown key", change: func(s *remotetest.Signing) { s.Key = remotetest.Key("2") }, status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "another origin with a key of its own", change: func(s *remotetest.Signing) { s.Origin = "else.test" }, status: 403, errcode: "M_FORBIDDEN"},
 		{name: "another origin in the header", header: func(h string) []string { return []string{strings.Replace(h, "there", "else", 1)} }, status: 401, errcode: "M_UNAUTHORIZED"},
 		{name: "two origins", header: func(h string) []string { return []string{h, strings.Replace(h, "there", "else", 1)} }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "our own name", change: func(s *federationapi.Signing) { s.Origin, s.Key = here, federationapi.KeyOf("here") }, status: 401, errcode: "M_UNAUTHORIZED"},
-		{name: "an origin with no port in its port", change: func(s *federationapi.Signing) { s.Origin = "there.test:port" }, status: 400, errcode: "M_INVALID_PARAM"},
+		{name: "our own name", change: func(s *remotetest.Signing) { s.Origin, s.Key = here, remotetest.Key("here") }, status: 401, errcode: "M_UNAUTHORIZED"},
+		{name: "an origin with no port in its port", change: func(s *remotetest.Signing) { s.Origin = "there.test:port" }, status: 400, errcode: "M_INVALID_PARAM"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHouse(t, options{})
-			h.knows(there, federationapi.KeyOf("1"), 0)
-			h.knows("else.test", federationapi.KeyOf("1"), 0)
-			h.knows(here, federationapi.KeyOf("here"), 0)
+			h.knows(there, remotetest.Key("1"), 0)
+			h.knows("else.test", remotetest.Key("1"), 0)
+			h.knows(here, remotetest.Key("here"), 0)
 			inbox := h.device("alice", "D")
 			signing := sending(body)
 			if c.change != nil {
@@ -116,7 +117,7 @@ func TestBodyIsCheckedBeforeItIsTaken(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHouse(t, options{})
-			h.knows(there, federationapi.KeyOf("1"), 0)
+			h.knows(there, remotetest.Key("1"), 0)
 			signing := sending("")
 			signing.Body = nil
 			expect(t, h.request(http.MethodPut, signing.URI, c.body, signing.Header(t)), c.status, c.errcode)
@@ -133,5 +134,5 @@ func (brokenKeys) ServerKeys(context.Context, spec.ServerName) ([]todevice.Serve
 
 func TestStorageFaultIsNotTheOriginsFault(t *testing.T) {
 	h := newHouse(t, options{keys: brokenKeys{}})
-	expect(t, h.put(there, federationapi.KeyOf("1"), "/_matrix/federation/v1/send/1", transaction()), 500, "M_UNKNOWN")
+	expect(t, h.put(there, remotetest.Key("1"), "/_matrix/federation/v1/send/1", transaction()), 500, "M_UNKNOWN")
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/chappe-im/chappe/internal/canonicaljson"
+	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -24,11 +25,11 @@ const (
 //
 // https://spec.matrix.org/v1.15/server-server-api/#send-to-device-messaging
 func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad reason) {
-	content, ok := object(raw)
+	content, ok := rawjson.Object(raw)
 	if !ok {
 		return send, badShape
 	}
-	sender, _ := text(content["sender"])
+	sender, _ := rawjson.Text(content["sender"])
 	var err error
 	if send.Sender, err = todevice.ParseUserID(sender); err != nil {
 		return send, badSender
@@ -36,10 +37,10 @@ func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad re
 	if send.Sender.Server != r.origin {
 		return send, foreignSender
 	}
-	if send.Type, ok = text(content["type"]); !ok || send.Type == "" || len(send.Type) > maxEventType {
+	if send.Type, ok = rawjson.Text(content["type"]); !ok || send.Type == "" || len(send.Type) > maxEventType {
 		return send, badType
 	}
-	users, ok := object(content["messages"])
+	users, ok := rawjson.Object(content["messages"])
 	if !ok {
 		return send, badShape
 	}
@@ -53,7 +54,7 @@ func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad re
 // messageID reads the ID by which an EDU is told from its repetition. Without a
 // usable one the EDU is taken all the same: a message twice is better than none.
 func messageID(raw json.RawMessage) string {
-	id, _ := text(raw)
+	id, _ := rawjson.Text(raw)
 	if utf8.RuneCountInString(id) > maxMessageID {
 		return ""
 	}
@@ -71,7 +72,7 @@ func (r *reader) messagesTo(user string, raw json.RawMessage) (messages []todevi
 		r.droppedMessages = append(r.droppedMessages, foreignRecipient)
 		return nil
 	}
-	devices, ok := object(raw)
+	devices, ok := rawjson.Object(raw)
 	if !ok {
 		r.droppedMessages = append(r.droppedMessages, badShape)
 		return nil

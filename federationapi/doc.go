@@ -1,15 +1,12 @@
-// Package federationapi is the door to and from other Matrix servers.
+// Package federationapi is the door for other Matrix servers.
 //
-// In: [Server] checks the X-Matrix signature of a request with the keys of its
-// origin, reads the to-device messages of a transaction and hands them to the
-// relay as one batch.
+// [Server] checks the X-Matrix signature of a request with the keys of its origin,
+// reads the to-device messages of a transaction and hands them to the relay as one
+// batch. A request whose signature was good ends the back-off of the queue to its
+// origin.
 //
-// Out: [Queue] brings what waits in the outbox to its destinations, one
-// transaction at a time for each, through [Client], which finds servers by their
-// names and signs the requests.
-//
-// The two meet in one place: a request whose signature was good ends the
-// back-off of the queue to its origin.
+// Beneath it: signing has keys, signatures and the X-Matrix header, remote reaches
+// other servers by their names, queue brings them what waits in the outbox.
 //
 // https://spec.matrix.org/v1.15/server-server-api/
 package federationapi

@@ -5,6 +5,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -36,8 +37,8 @@ type reader struct {
 // that means nothing without rooms is passed over.
 func (r *reader) read(edus []json.RawMessage) {
 	for _, raw := range edus {
-		edu, _ := object(raw)
-		kind, ok := text(edu["edu_type"])
+		edu, _ := rawjson.Object(raw)
+		kind, ok := rawjson.Text(edu["edu_type"])
 		if !ok {
 			r.droppedEDUs = append(r.droppedEDUs, badShape)
 			continue

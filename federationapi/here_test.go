@@ -19,6 +19,9 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/remote"
+	"github.com/chappe-im/chappe/federationapi/remotetest"
+	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/storage/sqlite"
@@ -73,7 +76,7 @@ func (noServers) Wake([]spec.ServerName) {}
 
 // options change how a house is built.
 type options struct {
-	client federationapi.ClientConfig
+	client remote.Config
 	relay  func(federationapi.Relay) federationapi.Relay
 	keys   federationapi.KeyStore
 }
@@ -89,8 +92,8 @@ func newHouse(t *testing.T, o options) *house {
 	if o.keys == nil {
 		o.keys = h.store
 	}
-	key := federationapi.KeyOf("here")
-	client := federationapi.NewClient(o.client, here, key)
+	key := remotetest.Key("here")
+	client := remote.New(o.client, here, key)
 	t.Cleanup(client.Close)
 	cfg := federationapi.Config{Name: here, Key: key, Version: "1.2.3"}
 	h.server = federationapi.New(cfg, o.keys, messages, client, h, quiet(), h.registry)
@@ -114,7 +117,7 @@ func (h *house) pass(d time.Duration) {
 }
 
 // knows has the house know a server's key already.
-func (h *house) knows(server spec.ServerName, key federationapi.SigningKey, age time.Duration) {
+func (h *house) knows(server spec.ServerName, key signing.Key, age time.Duration) {
 	h.t.Helper()
 	err := h.store.StoreServerKeys(context.Background(), []todevice.ServerKey{{
 		Server: server, ID: key.ID, Public: key.Private.Public().(ed25519.PublicKey),
@@ -166,9 +169,9 @@ func (h *house) request(method, uri, body string, authorization ...string) *http
 }
 
 // put sends a transaction signed by a server.
-func (h *house) put(origin spec.ServerName, key federationapi.SigningKey, uri, body string) *httptest.ResponseRecorder {
+func (h *house) put(origin spec.ServerName, key signing.Key, uri, body string) *httptest.ResponseRecorder {
 	h.t.Helper()
-	s := federationapi.Signing{Key: key, Method: http.MethodPut, URI: uri, Origin: origin, Destination: here, SignedFor: here}
+	s := remotetest.Signing{Key: key, Method: http.MethodPut, URI: uri, Origin: origin, Destination: here, SignedFor: here}
 	if body != "" {
 		s.Body = json.RawMessage(body)
 	}

@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/remotetest"
+	"github.com/chappe-im/chappe/federationapi/signing"
 )
 
 // ask has a server send an empty transaction signed with a key, and gives the
 // status.
-func ask(h *house, origin *remote, key federationapi.SigningKey, txnID string) int {
-	return h.put(origin.name, key, send+txnID, `{"pdus":[]}`).Code
+func ask(h *house, origin *remotetest.Server, key signing.Key, txnID string) int {
+	return h.put(origin.Name, key, send+txnID, `{"pdus":[]}`).Code
 }
 
 // A keyStep is something that happens to a server's keys, and what a request
@@ -21,18 +22,22 @@ func ask(h *house, origin *remote, key federationapi.SigningKey, txnID string) i
 type keyStep struct {
 	name   string
 	wait   time.Duration
-	change func(*remote)
-	signed federationapi.SigningKey
+	change func(*remotetest.Server)
+	signed signing.Key
 	status int
 	asked  int // how often the keys were asked for by now
 }
 
 func TestKeysAreFetchedWhenTheyMustBe(t *testing.T) {
-	one, two, other := federationapi.KeyOf("1"), federationapi.KeyOf("2"), federationapi.KeyOf("3")
+	one, two, other := remotetest.Key("1"), remotetest.Key("2"), remotetest.Key("3")
 	other.ID = one.ID
-	have := func(keys ...federationapi.SigningKey) func(*remote) { return func(r *remote) { r.keys = keys } }
-	down := func(r *remote) { r.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) } }
-	up := func(r *remote) { r.answer = nil }
+	have := func(keys ...signing.Key) func(*remotetest.Server) {
+		return func(r *remotetest.Server) { r.Keys = keys }
+	}
+	down := func(r *remotetest.Server) {
+		r.Answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }
+	}
+	up := func(r *remotetest.Server) { r.Answer = nil }
 	for _, c := range []struct {
 		name  string
 		steps []keyStep
@@ -58,13 +63,13 @@ func TestKeysAreFetchedWhenTheyMustBe(t *testing.T) {
 			{"real", 0, nil, one, 200, 2},
 		}},
 		{"an expired key", []keyStep{
-			{"first", 0, func(r *remote) { r.validUntil = time.Now().Add(2 * time.Hour) }, one, 200, 1},
+			{"first", 0, func(r *remotetest.Server) { r.ValidUntil = time.Now().Add(2 * time.Hour) }, one, 200, 1},
 			{"expired, and the server is down", 2*time.Hour + time.Second, down, one, 401, 2},
 			{"expired, and the server says the same", 2 * time.Minute, up, one, 401, 3},
-			{"renewed", 2 * time.Minute, func(r *remote) { r.validUntil = time.Now().Add(24 * time.Hour) }, one, 200, 4},
+			{"renewed", 2 * time.Minute, func(r *remotetest.Server) { r.ValidUntil = time.Now().Add(24 * time.Hour) }, one, 200, 4},
 		}},
 		{"never trusted beyond a week", []keyStep{
-			{"first", 0, func(r *remote) { r.validUntil = time.Now().Add(1000 * time.Hour) }, one, 200, 1},
+			{"first", 0, func(r *remotetest.Server) { r.ValidUntil = time.Now().Add(1000 * time.Hour) }, one, 200, 1},
 			{"a week later", 7 * 24 * time.Hour, down, one, 401, 2},
 		}},
 		{"a server that fails is let alone, first for a second", []keyStep{
@@ -82,15 +87,15 @@ func TestKeysAreFetchedWhenTheyMustBe(t *testing.T) {
 			{"known", 0, nil, one, 200, 2},
 		}},
 		{"old keys are not for requests", []keyStep{
-			{"old", 0, func(r *remote) { r.old = []federationapi.SigningKey{two} }, two, 401, 1},
+			{"old", 0, func(r *remotetest.Server) { r.Old = []signing.Key{two} }, two, 401, 1},
 			{"new", 0, nil, one, 200, 1},
 		}},
 		{"keys of another server", []keyStep{
-			{"first", 0, func(r *remote) { r.name = "else.test" }, one, 401, 1},
+			{"first", 0, func(r *remotetest.Server) { r.Name = "else.test" }, one, 401, 1},
 		}},
 		{"an endless answer", []keyStep{
-			{"first", 0, func(r *remote) {
-				r.answer = func(w http.ResponseWriter, _ *http.Request) {
+			{"first", 0, func(r *remotetest.Server) {
+				r.Answer = func(w http.ResponseWriter, _ *http.Request) {
 					_, _ = w.Write([]byte(`{"x":"`))
 					for range 1024 {
 						_, _ = w.Write(make([]byte, 1024))
@@ -100,16 +105,16 @@ func TestKeysAreFetchedWhenTheyMustBe(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRemote(t, there, one)
-			h := newHouse(t, options{client: reaching(r)})
+			r := remotetest.New(t, there, one)
+			h := newHouse(t, options{client: remotetest.Reaching(r)})
 			for i, step := range c.steps {
 				h.pass(step.wait)
 				if step.change != nil {
-					r.change(step.change)
+					r.Change(step.change)
 				}
-				origin := &remote{name: there}
-				if status := ask(h, origin, step.signed, fmt.Sprint(i)); status != step.status || r.timesAsked() != step.asked {
-					t.Fatalf("%s: status %d, asked %d times; want %d, %d", step.name, status, r.timesAsked(), step.status, step.asked)
+				origin := &remotetest.Server{Name: there}
+				if status := ask(h, origin, step.signed, fmt.Sprint(i)); status != step.status || r.TimesAsked() != step.asked {
+					t.Fatalf("%s: status %d, asked %d times; want %d, %d", step.name, status, r.TimesAsked(), step.status, step.asked)
 				}
 			}
 		})
@@ -117,18 +122,18 @@ func TestKeysAreFetchedWhenTheyMustBe(t *testing.T) {
 }
 
 func TestKeysAreRenewedBeforeTheyExpire(t *testing.T) {
-	one := federationapi.KeyOf("1")
-	r := newRemote(t, there, one)
-	h := newHouse(t, options{client: reaching(r)})
+	one := remotetest.Key("1")
+	r := remotetest.New(t, there, one)
+	h := newHouse(t, options{client: remotetest.Reaching(r)})
 	if status := ask(h, r, one, "1"); status != 200 {
 		t.Fatalf("status %d", status)
 	}
 	release := make(chan struct{})
-	r.change(func(r *remote) {
-		r.validUntil = time.Now().Add(48 * time.Hour)
-		r.answer = func(w http.ResponseWriter, request *http.Request) {
+	r.Change(func(r *remotetest.Server) {
+		r.ValidUntil = time.Now().Add(48 * time.Hour)
+		r.Answer = func(w http.ResponseWriter, request *http.Request) {
 			<-release
-			r.change(func(r *remote) { r.answer = nil; r.asked-- })
+			r.Change(func(r *remotetest.Server) { r.Answer = nil; r.Asked-- })
 			r.ServeHTTP(w, request)
 		}
 	})
@@ -138,7 +143,9 @@ func TestKeysAreRenewedBeforeTheyExpire(t *testing.T) {
 	}
 	close(release)
 	h.server.AwaitKeys()
-	r.change(func(r *remote) { r.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) } })
+	r.Change(func(r *remotetest.Server) {
+		r.Answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }
+	})
 	h.pass(20 * time.Hour) // the first answer has expired, the second has not
 	if status := ask(h, r, one, "3"); status != 200 {
 		t.Errorf("status %d with the renewed key", status)
@@ -146,9 +153,9 @@ func TestKeysAreRenewedBeforeTheyExpire(t *testing.T) {
 }
 
 func TestManyRequestsAskForKeysOnce(t *testing.T) {
-	one := federationapi.KeyOf("1")
-	r := newRemote(t, there, one)
-	h := newHouse(t, options{client: reaching(r)})
+	one := remotetest.Key("1")
+	r := remotetest.New(t, there, one)
+	h := newHouse(t, options{client: remotetest.Reaching(r)})
 	var group sync.WaitGroup
 	for i := range 20 {
 		group.Go(func() {
@@ -158,23 +165,23 @@ func TestManyRequestsAskForKeysOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if got := r.timesAsked(); got != 1 {
+	if got := r.TimesAsked(); got != 1 {
 		t.Errorf("asked %d times, want once", got)
 	}
 }
 
 func TestSlowKeyServerHoldsUpNoOther(t *testing.T) {
-	one := federationapi.KeyOf("1")
-	slow, quick := newRemote(t, "slow.test", one), newRemote(t, there, one)
+	one := remotetest.Key("1")
+	slow, quick := remotetest.New(t, "slow.test", one), remotetest.New(t, there, one)
 	reached, release := make(chan struct{}), make(chan struct{})
-	slow.change(func(r *remote) {
-		r.answer = func(w http.ResponseWriter, _ *http.Request) {
+	slow.Change(func(r *remotetest.Server) {
+		r.Answer = func(w http.ResponseWriter, _ *http.Request) {
 			close(reached)
 			<-release
 			w.WriteHeader(502)
 		}
 	})
-	h := newHouse(t, options{client: reaching(slow, quick)})
+	h := newHouse(t, options{client: remotetest.Reaching(slow, quick)})
 	done := make(chan int)
 	go func() { done <- ask(h, slow, one, "1") }()
 	<-reached

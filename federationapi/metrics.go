@@ -33,18 +33,3 @@ func (m serverMetrics) count(r reader) {
 		m.droppedMessages.WithLabelValues(string(why)).Inc()
 	}
 }
-
-// The outcomes of trying to send a transaction.
-const (
-	outcomeDelivered   = "delivered"
-	outcomeRefused     = "refused"
-	outcomeUnreachable = "unreachable"
-	outcomeStorage     = "storage_fault"
-)
-
-func newAttemptsCounter(registry prometheus.Registerer) *prometheus.CounterVec {
-	return promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
-		Name: "federation_transactions_sent_total",
-		Help: "Attempts to send a transaction to another server, by outcome.",
-	}, []string{"outcome"})
-}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib"
 	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/federationapi/signing"
 )
 
 // keyLifetime is for how long other servers may keep our keys without asking
@@ -24,7 +26,7 @@ func (s *Server) publishKeys(context.Context, struct{}) (json.RawMessage, error)
 	published, err := json.Marshal(gomatrixserverlib.ServerKeyFields{
 		ServerName: s.cfg.Name,
 		VerifyKeys: map[gomatrixserverlib.KeyID]gomatrixserverlib.VerifyKey{
-			s.cfg.Key.ID: {Key: spec.Base64Bytes(s.cfg.Key.public())},
+			s.cfg.Key.ID: {Key: spec.Base64Bytes(s.cfg.Key.Public())},
 		},
 		ValidUntilTS:  spec.AsTimestamp(time.Now().Add(keyLifetime)),
 		OldVerifyKeys: map[gomatrixserverlib.KeyID]gomatrixserverlib.OldVerifyKey{},
@@ -32,7 +34,7 @@ func (s *Server) publishKeys(context.Context, struct{}) (json.RawMessage, error)
 	if err != nil {
 		return nil, fmt.Errorf("publish the keys: %w", err)
 	}
-	signed, err := signObject(published, s.cfg.Name, s.cfg.Key)
+	signed, err := signing.SignObject(published, s.cfg.Name, s.cfg.Key)
 	if err != nil {
 		return nil, fmt.Errorf("publish the keys: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib"
 
-	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/remotetest"
 	"github.com/chappe-im/chappe/internal/canonicaljson"
 )
 
@@ -46,7 +46,7 @@ func TestKeysArePublishedForTheStrictestReader(t *testing.T) {
 				t.Errorf("valid for %v, want 24h", valid)
 			}
 			// Checked by another's code than the one that signed.
-			public := federationapi.KeyOf("here").Private.Public().(ed25519.PublicKey)
+			public := remotetest.Key("here").Private.Public().(ed25519.PublicKey)
 			if err := gomatrixserverlib.VerifyJSON("here.test", "ed25519:here", public, raw); err != nil {
 				t.Error(err)
 			}

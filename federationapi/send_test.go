@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/remotetest"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -24,7 +25,7 @@ func message(n int) string { return fmt.Sprintf(`{"@alice:here.test":{"D":{"n":%
 
 func TestMessageArrivesOnceHoweverOftenItComes(t *testing.T) {
 	h := newHouse(t, options{})
-	key := federationapi.KeyOf("1")
+	key := remotetest.Key("1")
 	h.knows(there, key, 0)
 	h.knows("else.test", key, 0)
 	inbox := h.device("alice", "D")
@@ -66,7 +67,7 @@ func TestMessageArrivesOnceHoweverOftenItComes(t *testing.T) {
 
 func TestEachDeviceGetsItsContent(t *testing.T) {
 	h := newHouse(t, options{})
-	key := federationapi.KeyOf("1")
+	key := remotetest.Key("1")
 	h.knows(there, key, 0)
 	a, b, bob := h.device("alice", "A"), h.device("alice", "B"), h.device("bob", "A")
 	messages := `{"@bob:here.test":{"A":{"n":3},"gone":{}},"@alice:here.test":{"*":{"n":1},"B":{"n":2}},"@nobody:here.test":{"*":{}},"@bob:there.test":{"A":{}}}`
@@ -87,7 +88,7 @@ func TestEachDeviceGetsItsContent(t *testing.T) {
 
 func TestTransactionStandsWithItsBadParts(t *testing.T) {
 	h := newHouse(t, options{})
-	key := federationapi.KeyOf("1")
+	key := remotetest.Key("1")
 	h.knows(there, key, 0)
 	inbox := h.device("alice", "D")
 	body := strings.Replace(transaction(
@@ -116,7 +117,7 @@ func TestTransactionStandsWithItsBadParts(t *testing.T) {
 
 func TestTransactionBeyondItsLimitsIsNotTouched(t *testing.T) {
 	h := newHouse(t, options{})
-	key := federationapi.KeyOf("1")
+	key := remotetest.Key("1")
 	h.knows(there, key, 0)
 	inbox := h.device("alice", "D")
 	for _, c := range []struct {
@@ -169,7 +170,7 @@ func TestRetryAfterAFaultDeliversOnce(t *testing.T) {
 			h := newHouse(t, options{relay: func(real federationapi.Relay) federationapi.Relay {
 				return faultyRelay{real, after, new(bool)}
 			}})
-			key := federationapi.KeyOf("1")
+			key := remotetest.Key("1")
 			h.knows(there, key, 0)
 			inbox := h.device("alice", "D")
 			expect(t, h.put(there, key, send+"t1", transaction(edu("m1", message(1)))), 500, "M_UNKNOWN")

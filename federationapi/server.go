@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/federationapi/remote"
+	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -16,7 +18,7 @@ import (
 // Config is what the server must know of itself.
 type Config struct {
 	Name spec.ServerName
-	Key  SigningKey
+	Key  signing.Key
 	// Version is told to other servers.
 	Version string
 }
@@ -39,8 +41,8 @@ type Server struct {
 
 // New makes the server. The client fetches the keys of other servers, peers is
 // told of those whose signature was good.
-func New(cfg Config, store KeyStore, relay Relay, client *Client, peers Peers, log *logrus.Entry, registry prometheus.Registerer) *Server {
-	keys := newKeyRing(store, client.serverKeys, log)
+func New(cfg Config, store KeyStore, relay Relay, client *remote.Client, peers Peers, log *logrus.Entry, registry prometheus.Registerer) *Server {
+	keys := newKeyRing(store, client.ServerKeys, log)
 	return &Server{
 		cfg: cfg, relay: relay, log: log, keys: keys,
 		auth:    &authenticator{name: cfg.Name, keys: keys, peers: peers},

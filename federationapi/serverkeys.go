@@ -11,6 +11,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib"
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -44,20 +45,20 @@ func readServerKeys(raw []byte, server spec.ServerName, now time.Time) ([]todevi
 	}
 	var keys []todevice.ServerKey
 	for id, verify := range published.VerifyKeys {
-		if !strings.HasPrefix(string(id), algorithm+":") {
-			continue // of an algorithm to come; its signature cannot be checked
+		if !strings.HasPrefix(string(id), signing.Algorithm+":") {
+			continue // of an signing.Algorithm to come; its signature cannot be checked
 		}
 		public := ed25519.PublicKey(verify.Key)
 		if len(public) != ed25519.PublicKeySize {
 			return nil, fmt.Errorf("key %q has the wrong length", id)
 		}
-		if err := verifyObject(raw, server, id, public); err != nil {
+		if err := signing.VerifyObject(raw, server, id, public); err != nil {
 			return nil, fmt.Errorf("key object, key %q: %w", id, err)
 		}
 		keys = append(keys, todevice.ServerKey{Server: server, ID: id, Public: public, ValidUntil: validUntil, Fetched: now})
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("the key object has no key of a known algorithm")
+		return nil, errors.New("the key object has no key of a known signing.Algorithm")
 	}
 	return keys, nil
 }

@@ -1,7 +1,6 @@
 package federationapi
 
 import (
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,46 +9,37 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matrix-org/gomatrixserverlib"
 	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/federationapi/remotetest"
+	"github.com/chappe-im/chappe/federationapi/signing"
 )
 
 var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// testKey gives the same key for the same version.
-func testKey(version string) SigningKey {
-	seed := []byte(strings.Repeat(version, ed25519.SeedSize))[:ed25519.SeedSize]
-	return newKey(version, ed25519.NewKeyFromSeed(seed))
-}
-
 // keyObject writes a key object of a.test, signed by signers.
-func keyObject(t *testing.T, name, verifyKeys string, validUntil uint64, signers ...SigningKey) []byte {
+func keyObject(t *testing.T, name, verifyKeys string, validUntil uint64, signers ...signing.Key) []byte {
 	t.Helper()
 	unsigned := json.RawMessage(fmt.Sprintf(
 		`{"server_name":%q,"verify_keys":%s,"old_verify_keys":{"ed25519:old":{"expired_ts":1,"key":%q}},"valid_until_ts":%d}`,
-		name, verifyKeys, spec.Base64Bytes(testKey("old").public()).Encode(), validUntil))
-	signatures := map[string]string{}
-	for _, key := range signers {
-		_, message, err := withoutSignatures(unsigned)
-		if err != nil {
+		name, verifyKeys, spec.Base64Bytes(remotetest.Key("old").Public()).Encode(), validUntil))
+	signed := unsigned
+	var err error
+	for _, key := range signers { // one at a time: each keeps the ones that are there
+		if signed, err = gomatrixserverlib.SignJSON(name, key.ID, key.Private, signed); err != nil {
 			t.Fatal(err)
 		}
-		signatures[string(key.ID)] = key.sign(message)
-	}
-	members, _ := object(unsigned)
-	members["signatures"], _ = json.Marshal(map[string]any{name: signatures})
-	signed, err := json.Marshal(members)
-	if err != nil {
-		t.Fatal(err)
 	}
 	return signed
 }
 
-func entry(key SigningKey) string {
-	return fmt.Sprintf(`%q:{"key":%q}`, key.ID, spec.Base64Bytes(key.public()).Encode())
+func entry(key signing.Key) string {
+	return fmt.Sprintf(`%q:{"key":%q}`, key.ID, spec.Base64Bytes(key.Public()).Encode())
 }
 
 func TestKeyObjectIsCheckedBeforeUse(t *testing.T) {
-	one, two := testKey("1"), testKey("2")
+	one, two := remotetest.Key("1"), remotetest.Key("2")
 	inADay := uint64(testNow.Add(24 * time.Hour).UnixMilli())
 	for _, c := range []struct {
 		name   string
@@ -58,10 +48,10 @@ func TestKeyObjectIsCheckedBeforeUse(t *testing.T) {
 	}{
 		{"one key", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, one), 1},
 		{"two keys", keyObject(t, "a.test", `{`+entry(one)+`,`+entry(two)+`}`, inADay, one, two), 2},
-		{"a key of an algorithm to come", keyObject(t, "a.test", `{`+entry(one)+`,"sphincs:1":{"key":"AAAA"}}`, inADay, one), 1},
+		{"a key of an signing.Algorithm to come", keyObject(t, "a.test", `{`+entry(one)+`,"sphincs:1":{"key":"AAAA"}}`, inADay, one), 1},
 		{"one key of two has not signed", keyObject(t, "a.test", `{`+entry(one)+`,`+entry(two)+`}`, inADay, one), 0},
 		{"not signed", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay), 0},
-		{"signed by another key of that ID", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, SigningKey{ID: one.ID, Private: two.Private}), 0},
+		{"signed by another key of that ID", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, signing.Key{ID: one.ID, Private: two.Private}), 0},
 		{"of another server", keyObject(t, "b.test", `{`+entry(one)+`}`, inADay, one), 0},
 		{"of another server, signed in the name of this one", []byte(strings.Replace(string(keyObject(t, "b.test", `{`+entry(one)+`}`, inADay, one)), `"signatures":{"b.test"`, `"signatures":{"a.test"`, 1)), 0},
 		{"expired", keyObject(t, "a.test", `{`+entry(one)+`}`, uint64(testNow.UnixMilli()), one), 0},

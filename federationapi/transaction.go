@@ -8,6 +8,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/rawjson"
 )
 
 // The limits of a transaction.
@@ -51,14 +52,14 @@ func readSend(r *http.Request, body json.RawMessage) (transaction, error) {
 // readTransaction reads the outer shape of a transaction. What is wrong with one
 // of its units is no concern of the others, and so none of it is looked at here.
 func readTransaction(body json.RawMessage) (transaction, error) {
-	members, ok := object(body)
+	members, ok := rawjson.Object(body)
 	if !ok {
 		return transaction{}, httpapi.BadJSON("The body is not an object")
 	}
 	var txn transaction
 	var err error
 	if raw, given := members["origin"]; given {
-		origin, ok := text(raw)
+		origin, ok := rawjson.Text(raw)
 		if !ok || origin == "" {
 			return transaction{}, httpapi.BadJSON("origin is not a server name")
 		}
@@ -79,7 +80,7 @@ func units(members map[string]json.RawMessage, name string, limit int) ([]json.R
 	if !given || string(raw) == "null" {
 		return nil, nil
 	}
-	items, ok := list(raw)
+	items, ok := rawjson.List(raw)
 	if !ok {
 		return nil, httpapi.BadJSON(name + " is not a list")
 	}
@@ -104,8 +105,8 @@ type pduResult struct {
 func answerTo(pdus []json.RawMessage) sendAnswer {
 	answer := sendAnswer{PDUs: map[string]pduResult{}}
 	for _, raw := range pdus {
-		pdu, _ := object(raw)
-		if id, ok := text(pdu["event_id"]); ok && len(id) <= maxEventID {
+		pdu, _ := rawjson.Object(raw)
+		if id, ok := rawjson.Text(pdu["event_id"]); ok && len(id) <= maxEventID {
 			answer.PDUs[id] = pduResult{Error: "unknown room: this server has no rooms"}
 		}
 	}

@@ -17,6 +17,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/queue"
+	"github.com/chappe-im/chappe/federationapi/remote"
+	"github.com/chappe-im/chappe/federationapi/remotetest"
+	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/storage/sqlite"
@@ -26,7 +30,7 @@ import (
 // A town is a whole server in both directions, with TLS on loopback.
 type town struct {
 	name     spec.ServerName
-	key      federationapi.SigningKey
+	key      signing.Key
 	store    *sqlite.Store
 	notifier *relay.Notifier
 	relay    *relay.Relay
@@ -36,7 +40,7 @@ type town struct {
 	mu     sync.Mutex
 	served http.Handler                    // guarded by mu; nil before the town is open
 	gate   func(http.Handler) http.Handler // set before anything is sent
-	queue  *federationapi.Queue
+	queue  *queue.Queue
 }
 
 func (c *town) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -48,20 +52,20 @@ func (c *town) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // newTown takes an address; open makes the rest, when the neighbour has one, too.
 func newTown(t *testing.T, name spec.ServerName) *town {
-	c := &town{name: name, key: federationapi.KeyOf(string(name[:1])), notifier: relay.NewNotifier()}
+	c := &town{name: name, key: remotetest.Key(string(name[:1])), notifier: relay.NewNotifier()}
 	c.gate = func(h http.Handler) http.Handler { return h }
-	c.http, c.pool = serveTLS(t, name, c)
+	c.http, c.pool = remotetest.ServeTLS(t, name, c)
 	c.store = openStore(t, filepath.Join(t.TempDir(), "chappe.db"), name)
 	return c
 }
 
 func (c *town) open(t *testing.T, neighbour *town) {
-	client := federationapi.NewClient(federationapi.ClientConfig{
+	client := remote.New(remote.Config{
 		Hosts:  map[spec.ServerName]string{neighbour.name: neighbour.http.Listener.Addr().String()},
 		CAPool: neighbour.pool, VerifyCertificates: true,
 	}, c.name, c.key)
 	registry := prometheus.NewRegistry()
-	c.queue = federationapi.NewQueue(federationapi.QueueConfig{Name: c.name, MaxBackoff: time.Millisecond}, c.store, client, quiet(), registry)
+	c.queue = queue.New(queue.Config{Name: c.name, MaxBackoff: time.Millisecond}, c.store, client, quiet(), registry)
 	c.relay = relay.New(c.store, c.name, c.notifier, c.queue, registry)
 	cfg := federationapi.Config{Name: c.name, Key: c.key, Version: "0"}
 	inbound := federationapi.New(cfg, c.store, c.relay, client, c.queue, quiet(), registry)

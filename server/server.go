@@ -18,6 +18,9 @@ import (
 	"github.com/chappe-im/chappe/clientapi"
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/queue"
+	"github.com/chappe-im/chappe/federationapi/remote"
+	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/rtmcompat"
@@ -36,8 +39,8 @@ const sweepEvery = time.Hour
 type Server struct {
 	log       *logrus.Entry
 	store     *sqlite.Store
-	client    *federationapi.Client
-	queue     *federationapi.Queue
+	client    *remote.Client
+	queue     *queue.Queue
 	inbound   *federationapi.Server
 	listeners []*listener
 }
@@ -62,7 +65,7 @@ func build(cfg config.Config, log *logrus.Entry, driver string) (_ *Server, err 
 	if s.store, err = openStore(cfg, driver); err != nil {
 		return nil, err
 	}
-	key, err := federationapi.LoadOrCreateKey(filepath.Join(cfg.DataDir, "signing.key"))
+	key, err := signing.LoadOrCreate(filepath.Join(cfg.DataDir, "signing.key"))
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +76,13 @@ func build(cfg config.Config, log *logrus.Entry, driver string) (_ *Server, err 
 	if err != nil {
 		return nil, err
 	}
-	s.client = federationapi.NewClient(federationapi.ClientConfig{
+	s.client = remote.New(remote.Config{
 		Hosts:                 cfg.Federation.Hosts,
 		CAPool:                roots,
 		VerifyCertificates:    cfg.Federation.VerifyCertificates,
 		AllowPrivateAddresses: cfg.Federation.AllowPrivateAddresses,
 	}, cfg.ServerName, key)
-	s.queue = federationapi.NewQueue(federationapi.QueueConfig{Name: cfg.ServerName}, s.store, s.client, log.WithField("part", "federation"), registry)
+	s.queue = queue.New(queue.Config{Name: cfg.ServerName}, s.store, s.client, log.WithField("part", "federation"), registry)
 	notifier := relay.NewNotifier()
 	messages := relay.New(s.store, cfg.ServerName, notifier, s.queue, registry)
 

@@ -11,7 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/config"
-	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/internal/selfsigned"
 )
 
 // certificate loads the configured certificate, or the self-signed one of the
@@ -21,7 +21,7 @@ func certificate(cfg config.Config, log *logrus.Entry) (tls.Certificate, error) 
 	if certFile == "" {
 		certFile = filepath.Join(cfg.DataDir, "tls.crt")
 		keyFile = filepath.Join(cfg.DataDir, "tls.key")
-		if err := federationapi.SelfSigned(certFile, keyFile, cfg.ServerName); err != nil {
+		if err := selfsigned.Ensure(certFile, keyFile, cfg.ServerName); err != nil {
 			return tls.Certificate{}, err
 		}
 		log.WithField("certificate", certFile).

@@ -3,6 +3,7 @@ package todevice
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 )
@@ -59,4 +60,10 @@ func ValidLocalpart(localpart string, server spec.ServerName) bool {
 func ValidServerName(name spec.ServerName) bool {
 	_, _, valid := spec.ParseAndValidateServerName(name)
 	return valid && len(name) <= 230
+}
+
+// Host gives the host of a server name, without the brackets of an IPv6 literal.
+func Host(name spec.ServerName) string {
+	host, _, _ := spec.ParseAndValidateServerName(name)
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/config"
-	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/internal/selfsigned"
 	"github.com/chappe-im/chappe/server"
 )
 
@@ -39,7 +39,7 @@ func startServers(dir string, names []spec.ServerName, hops *hops) ([]*node, err
 	var pem []byte
 	for _, name := range names {
 		certificate := filepath.Join(dir, string(name)+".crt")
-		if err := federationapi.SelfSigned(certificate, keyFile(certificate), name); err != nil {
+		if err := selfsigned.Ensure(certificate, keyFile(certificate), name); err != nil {
 			return nil, err
 		}
 		text, err := os.ReadFile(certificate)

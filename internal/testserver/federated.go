@@ -9,7 +9,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
-	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/internal/selfsigned"
 )
 
 // Federated starts a server for each name. They know where the others are, and
@@ -42,7 +42,7 @@ func (s *Server) certify() []byte {
 	folder := filepath.Dir(s.file)
 	s.config.Federation.TLSCert = filepath.Join(folder, "tls.crt")
 	s.config.Federation.TLSKey = filepath.Join(folder, "tls.key")
-	err := federationapi.SelfSigned(s.config.Federation.TLSCert, s.config.Federation.TLSKey, s.Name())
+	err := selfsigned.Ensure(s.config.Federation.TLSCert, s.config.Federation.TLSKey, s.Name())
 	if err != nil {
 		s.t.Fatalf("testserver: make the certificate of %s: %v", s.Name(), err)
 	}

@@ -1,0 +1,186 @@
+// Package queue brings what waits in the outbox to its destinations, one
+// transaction at a time for each, until it is confirmed.
+//
+// https://spec.matrix.org/v1.15/server-server-api/#transactions
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// Store is the outbox.
+type Store interface {
+	// Destinations lists the servers for which EDUs wait.
+	Destinations(context.Context) ([]todevice.Destination, error)
+	// NextTransaction gives the transaction in flight, the same each time, or else
+	// composes one; nil if nothing waits.
+	NextTransaction(ctx context.Context, server spec.ServerName, maxEDUs, maxBytes int) (*todevice.Transaction, error)
+	// TransactionDone removes a transaction that was confirmed.
+	TransactionDone(ctx context.Context, server spec.ServerName, txnID string) error
+	// TransactionFailed remembers the back-off of a server.
+	TransactionFailed(ctx context.Context, d todevice.Destination, reason string) error
+}
+
+// A Sender brings a transaction to a server. Each error but a *remote.Refusal
+// means that the server was not reached.
+type Sender interface {
+	SendTransaction(ctx context.Context, server spec.ServerName, txnID string, body json.RawMessage) error
+}
+
+// Config is what the queue must know.
+type Config struct {
+	Name spec.ServerName // ours
+	// Workers bounds the servers that are sent to at once, 64 if it is 0. Those that
+	// failed last time share a quarter of the places, so that silent servers, which
+	// hold a place for a minute each, do not take all.
+	Workers int
+	// MaxBackoff is the longest time between two attempts, an hour if it is 0.
+	MaxBackoff time.Duration
+}
+
+const defaultWorkers = 64
+
+// A Queue empties the outbox: for each server one transaction after another, in
+// the order of acceptance, each until it is confirmed. A server that fails is left
+// alone for longer and longer, and does not delay the others.
+type Queue struct {
+	cfg      Config
+	store    Store
+	sender   Sender
+	log      *logrus.Entry
+	attempts *prometheus.CounterVec
+	workers  sync.WaitGroup
+
+	mu sync.Mutex
+	// peers holds the servers for which something waits, or may. Guarded by mu, as
+	// are its elements.
+	peers map[spec.ServerName]*peer
+	// sound is for the peers whose last attempt went well, failing for the others.
+	// Guarded by mu.
+	sound, failing lane
+	// running is the context of Run, nil while it does not run. Guarded by mu.
+	running context.Context
+}
+
+// New makes a queue. It sends nothing before Run.
+func New(cfg Config, store Store, sender Sender, log *logrus.Entry, registry prometheus.Registerer) *Queue {
+	if cfg.Workers == 0 {
+		cfg.Workers = defaultWorkers
+	}
+	if cfg.MaxBackoff == 0 {
+		cfg.MaxBackoff = defaultMaxBackoff
+	}
+	failing := max(cfg.Workers/4, 1)
+	return &Queue{
+		cfg: cfg, store: store, sender: sender, log: log,
+		attempts: newAttemptsCounter(registry),
+		peers:    make(map[spec.ServerName]*peer),
+		sound:    lane{limit: max(cfg.Workers-failing, 1)},
+		failing:  lane{limit: failing},
+	}
+}
+
+// Run sends what waits, and what comes, until ctx ends. It returns when the last
+// worker is done.
+func (q *Queue) Run(ctx context.Context) error {
+	waiting, err := q.store.Destinations(ctx)
+	if ctx.Err() != nil {
+		return nil // ended before it began
+	}
+	if err != nil {
+		return fmt.Errorf("resume the queues: %w", err)
+	}
+	q.start(ctx, waiting)
+	<-ctx.Done()
+	q.stop()
+	q.workers.Wait()
+	return nil
+}
+
+func (q *Queue) start(ctx context.Context, waiting []todevice.Destination) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running = ctx
+	for _, d := range waiting {
+		p := q.peer(d.Server)
+		if p.state != idle {
+			continue // woken already
+		}
+		p.failures = d.Failures
+		if wait := time.Until(d.RetryAt); wait > 0 {
+			q.sleep(p, min(wait, q.cfg.MaxBackoff))
+		} else {
+			q.enqueue(p)
+		}
+	}
+	q.dispatch()
+}
+
+// stop sees to it that no worker starts any more.
+func (q *Queue) stop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running = nil
+	for _, p := range q.peers {
+		if p.timer != nil {
+			p.timer.Stop()
+		}
+	}
+}
+
+// Wake says that EDUs wait for these servers. It does not end a back-off.
+func (q *Queue) Wake(servers []spec.ServerName) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, server := range servers {
+		switch p := q.peer(server); p.state {
+		case idle:
+			q.enqueue(p)
+		case working:
+			p.again = true
+		}
+	}
+	q.dispatch()
+}
+
+// PeerAlive says that a server was heard of, and ends its back-off. A server that
+// can be heard of and yet not reached is tried once in firstRetry at most.
+func (q *Queue) PeerAlive(server spec.ServerName) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p := q.peers[server]
+	if p == nil {
+		return
+	}
+	p.failures = 0
+	if p.state != sleeping {
+		return
+	}
+	p.timer.Stop()
+	if wait := firstRetry - time.Since(p.failedAt); wait > 0 {
+		q.sleep(p, wait)
+		return
+	}
+	q.enqueue(p)
+	q.dispatch()
+}
+
+// peer gives what is known of a server. The caller holds mu.
+func (q *Queue) peer(server spec.ServerName) *peer {
+	p := q.peers[server]
+	if p == nil {
+		p = &peer{server: server}
+		q.peers[server] = p
+	}
+	return p
+}

@@ -1,0 +1,59 @@
+package remote
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+)
+
+// noPort is put to a server name without a port, since the transport would put
+// 443, and so keep one connection for two servers: example.org is looked up where
+// example.org:443 is not.
+const noPort = ":0"
+
+// authority gives the URL authority that stands for a server in the transport.
+func authority(server spec.ServerName) string {
+	if _, port, _ := spec.ParseAndValidateServerName(server); port < 0 {
+		return string(server) + noPort
+	}
+	return string(server)
+}
+
+// dialTLS connects to the server an authority stands for. Each connection belongs
+// to one server name, as its certificate was checked for that one.
+func (c *Client) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
+	server := spec.ServerName(strings.TrimSuffix(address, noPort))
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	routes, err := c.resolver.routes(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	var failures []error
+	for _, route := range routes {
+		conn, err := c.connect(ctx, route)
+		if err == nil {
+			return conn, nil
+		}
+		failures = append(failures, err)
+	}
+	c.resolver.forget(server)
+	return nil, errors.Join(failures...)
+}
+
+func (c *Client) connect(ctx context.Context, to route) (net.Conn, error) {
+	plain, err := c.dialer(to.configured).DialContext(ctx, "tcp", to.address)
+	if err != nil {
+		return nil, err
+	}
+	secure := tls.Client(plain, c.tls(to.tlsName))
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("TLS for %s: %w", to.tlsName, err), plain.Close())
+	}
+	return secure, nil
+}

@@ -1,0 +1,186 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+)
+
+// fakeNames are the well-known files and SRV records of a test.
+type fakeNames struct {
+	files   map[spec.ServerName]spec.ServerName
+	records map[string][]*net.SRV
+	asked   int
+}
+
+func (f *fakeNames) delegate(_ context.Context, server spec.ServerName) (spec.ServerName, time.Duration, error) {
+	f.asked++
+	if name, ok := f.files[server]; ok {
+		return name, time.Hour, nil
+	}
+	return "", 0, errors.New("no file")
+}
+
+func (f *fakeNames) lookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	if records, ok := f.records["_"+service+"._"+proto+"."+name]; ok {
+		return "", records, nil
+	}
+	return "", nil, &net.DNSError{IsNotFound: true}
+}
+
+func (f *fakeNames) resolver(hosts map[spec.ServerName]string) *resolver {
+	return &resolver{hosts: hosts, delegate: f.delegate, lookupSRV: f.lookupSRV, cache: newRouteCache()}
+}
+
+func TestNamesAreResolvedInTheStepsOfTheSpecification(t *testing.T) {
+	srv := func(target string, port uint16) []*net.SRV { return []*net.SRV{{Target: target, Port: port}} }
+	names := &fakeNames{
+		files: map[spec.ServerName]spec.ServerName{
+			"toip.test": "1.2.3.4", "toip-port.test": "[2001:db8::2]:99", "toport.test": "other.test:443",
+			"tofed.test": "fed.test", "toold.test": "old.test", "toplain.test": "plain.test",
+			"port.test:80": "ignored.test", "fed2.test": "fed.test",
+		},
+		records: map[string][]*net.SRV{
+			"_matrix-fed._tcp.fed.test":   srv("srv.fed.test.", 1000),
+			"_matrix._tcp.fed.test":       srv("wrong.test.", 1),
+			"_matrix._tcp.old.test":       srv("srv.old.test.", 1001),
+			"_matrix-fed._tcp.two.test":   {{Target: "a.test.", Port: 1}, {Target: "b.test.", Port: 2}},
+			"_matrix-fed._tcp.no.test":    srv(".", 0),
+			"_matrix-fed._tcp.tofed.test": srv("wrong.test.", 1),
+		},
+	}
+	for _, c := range []struct {
+		step   string
+		server spec.ServerName
+		want   []route
+	}{
+		{"1", "1.2.3.4", []route{{address: "1.2.3.4:8448", host: "1.2.3.4", tlsName: "1.2.3.4"}}},
+		{"1 with port", "1.2.3.4:99", []route{{address: "1.2.3.4:99", host: "1.2.3.4:99", tlsName: "1.2.3.4"}}},
+		{"1 IPv6", "[2001:db8::1]", []route{{address: "[2001:db8::1]:8448", host: "[2001:db8::1]", tlsName: "2001:db8::1"}}},
+		{"1 IPv6 with port", "[2001:db8::1]:99", []route{{address: "[2001:db8::1]:99", host: "[2001:db8::1]:99", tlsName: "2001:db8::1"}}},
+		{"2", "port.test:80", []route{{address: "port.test:80", host: "port.test:80", tlsName: "port.test"}}},
+		{"3.1", "toip.test", []route{{address: "1.2.3.4:8448", host: "1.2.3.4", tlsName: "1.2.3.4"}}},
+		{"3.1 with port", "toip-port.test", []route{{address: "[2001:db8::2]:99", host: "[2001:db8::2]:99", tlsName: "2001:db8::2"}}},
+		{"3.2", "toport.test", []route{{address: "other.test:443", host: "other.test:443", tlsName: "other.test"}}},
+		{"3.3", "tofed.test", []route{{address: "srv.fed.test:1000", host: "fed.test", tlsName: "fed.test"}}},
+		{"3.4", "toold.test", []route{{address: "srv.old.test:1001", host: "old.test", tlsName: "old.test"}}},
+		{"3.5", "toplain.test", []route{{address: "plain.test:8448", host: "plain.test", tlsName: "plain.test"}}},
+		{"4", "two.test", []route{{address: "a.test:1", host: "two.test", tlsName: "two.test"}, {address: "b.test:2", host: "two.test", tlsName: "two.test"}}},
+		{"5", "old.test", []route{{address: "srv.old.test:1001", host: "old.test", tlsName: "old.test"}}},
+		{"6", "plain.test", []route{{address: "plain.test:8448", host: "plain.test", tlsName: "plain.test"}}},
+		{"SRV says no", "no.test", nil},
+		{"configured", "static.test", []route{{address: "127.0.0.1:1", host: "static.test", tlsName: "static.test", configured: true}}},
+		{"configured, with port", "static.test:99", []route{{address: "127.0.0.1:2", host: "static.test:99", tlsName: "static.test", configured: true}}},
+	} {
+		t.Run(c.step, func(t *testing.T) {
+			hosts := map[spec.ServerName]string{"static.test": "127.0.0.1:1", "static.test:99": "127.0.0.1:2"}
+			got, err := names.resolver(hosts).routes(context.Background(), c.server)
+			if !reflect.DeepEqual(got, c.want) || (err == nil) != (c.want != nil) {
+				t.Errorf("%s leads to %+v, %v; want %+v", c.server, got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestRoutesAreKeptUntilForgotten(t *testing.T) {
+	names := &fakeNames{}
+	r := names.resolver(nil)
+	for step, want := range []int{1, 1, 2} {
+		if step == 2 {
+			r.forget("a.test")
+		}
+		if _, err := r.routes(context.Background(), "a.test"); err != nil || names.asked != want {
+			t.Errorf("step %d: asked %d times, %v; want %d", step, names.asked, err, want)
+		}
+	}
+}
+
+func TestRouteCacheIsBoundedAndExpires(t *testing.T) {
+	c, now := newRouteCache(), time.Now()
+	for i := range maxCachedRoutes + 10 {
+		c.store(spec.ServerName(time.Duration(i).String()), nil, now.Add(time.Hour))
+	}
+	if len(c.entries) != maxCachedRoutes {
+		t.Errorf("%d entries, want %d", len(c.entries), maxCachedRoutes)
+	}
+	c.store("a.test", []route{{address: "x"}}, now.Add(time.Hour))
+	if _, ok := c.load("a.test", now.Add(time.Hour-1)); !ok {
+		t.Error("forgotten too early")
+	}
+	if _, ok := c.load("a.test", now.Add(time.Hour)); ok {
+		t.Error("kept too long")
+	}
+}
+
+func TestAuthorityTellsAServerFromTheSameWithPort(t *testing.T) {
+	for server, want := range map[spec.ServerName]string{
+		"a.test": "a.test:0", "a.test:443": "a.test:443", "[::1]": "[::1]:0", "[::1]:8448": "[::1]:8448", "1.2.3.4": "1.2.3.4:0",
+	} {
+		if got := authority(server); got != want {
+			t.Errorf("authority(%s) = %s, want %s", server, got, want)
+		}
+	}
+}
+
+func TestWellKnownFileIsReadStrictly(t *testing.T) {
+	for content, want := range map[string]spec.ServerName{
+		`{"m.server":"a.test:443","x":1}`: "a.test:443",
+		`{"m.server":"a.test"}`:           "a.test",
+		`{"M.Server":"a.test"}`:           "",
+		`{"m.server":"a b"}`:              "",
+		`{"m.server":"a.test:x"}`:         "",
+		`{"m.server":""}`:                 "",
+		`{"m.server":1}`:                  "",
+		`{}`:                              "",
+		`<html>`:                          "",
+	} {
+		if got, err := readWellKnown([]byte(content)); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v; want %q", content, got, err, want)
+		}
+	}
+}
+
+func TestDelegationIsKeptAsItsHeadersSay(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	in2h := now.Add(2 * time.Hour).Format(http.TimeFormat)
+	for _, c := range []struct {
+		control, expires string
+		want             time.Duration
+	}{
+		{"", "", 24 * time.Hour},
+		{"max-age=3600", "", time.Hour},
+		{"public, Max-Age=7200", "", 2 * time.Hour},
+		{"max-age=3600", in2h, time.Hour},
+		{"", in2h, 2 * time.Hour},
+		{"max-age=99999999", "", 48 * time.Hour},
+		{"max-age=1", "", time.Minute},
+		{"no-store", "", time.Minute},
+		{"max-age=x", "", 24 * time.Hour},
+		{"", "0", 24 * time.Hour},
+	} {
+		header := http.Header{"Cache-Control": {c.control}, "Expires": {c.expires}}
+		if got := lifetime(header, now); got != c.want {
+			t.Errorf("%q, %q: %v, want %v", c.control, c.expires, got, c.want)
+		}
+	}
+}
+
+func TestRedirectsStayOnHTTPS(t *testing.T) {
+	secure, _ := http.NewRequest(http.MethodGet, "https://a.test/", nil)
+	plain, _ := http.NewRequest(http.MethodGet, "http://169.254.169.254/", nil)
+	if err := onlyHTTPS(secure, make([]*http.Request, wellKnownRedirects-1)); err != nil {
+		t.Errorf("a redirect: %v", err)
+	}
+	if onlyHTTPS(plain, nil) == nil {
+		t.Error("followed to plain HTTP")
+	}
+	if onlyHTTPS(secure, make([]*http.Request, wellKnownRedirects)) == nil {
+		t.Error("followed for ever")
+	}
+}

@@ -1,0 +1,103 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/internal/rawjson"
+	"github.com/chappe-im/chappe/todevice"
+)
+
+const (
+	wellKnownTimeout   = 10 * time.Second
+	wellKnownLimit     = 50 << 10 // bytes
+	wellKnownRedirects = 5
+
+	// How long a delegation is kept: as its headers say within these bounds, or
+	// wellKnownLifetime.
+	wellKnownLifetime    = 24 * time.Hour
+	minWellKnownLifetime = time.Minute
+	maxWellKnownLifetime = 48 * time.Hour
+)
+
+// A wellKnown reads the files by which servers delegate to another name.
+//
+// https://spec.matrix.org/v1.15/server-server-api/#getwell-knownmatrixserver
+type wellKnown struct {
+	http http.Client
+}
+
+// delegate gives the name a server delegates to, and for how long that holds. Any
+// fault of the file is an error, and means that there is no delegation.
+func (w *wellKnown) delegate(ctx context.Context, server spec.ServerName) (spec.ServerName, time.Duration, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+string(server)+"/.well-known/matrix/server", nil)
+	if err != nil {
+		return "", 0, err
+	}
+	response, err := w.http.Do(request)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = response.Body.Close() }() // the connection is not used again
+	if response.StatusCode != http.StatusOK {
+		return "", 0, fmt.Errorf("well-known file: HTTP %d", response.StatusCode)
+	}
+	content, err := io.ReadAll(io.LimitReader(response.Body, wellKnownLimit+1))
+	if err != nil {
+		return "", 0, err
+	}
+	delegated, err := readWellKnown(content)
+	return delegated, lifetime(response.Header, time.Now()), err
+}
+
+func readWellKnown(content json.RawMessage) (spec.ServerName, error) {
+	if len(content) > wellKnownLimit {
+		return "", errors.New("well-known file: too long")
+	}
+	file, _ := rawjson.Object(content)
+	name, _ := rawjson.Text(file["m.server"])
+	if !todevice.ValidServerName(spec.ServerName(name)) {
+		return "", errors.New("well-known file: m.server is not a server name")
+	}
+	return spec.ServerName(name), nil
+}
+
+// lifetime reads for how long an answer may be kept.
+func lifetime(header http.Header, now time.Time) time.Duration {
+	kept := wellKnownLifetime
+	if expires, err := http.ParseTime(header.Get("Expires")); err == nil {
+		kept = expires.Sub(now)
+	}
+	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
+		switch name {
+		case "no-store", "no-cache":
+			kept = 0
+		case "max-age":
+			if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+				kept = time.Duration(seconds) * time.Second
+			}
+		}
+	}
+	return min(max(kept, minWellKnownLifetime), maxWellKnownLifetime)
+}
+
+// onlyHTTPS follows redirects as long as they are secured.
+func onlyHTTPS(request *http.Request, via []*http.Request) error {
+	if request.URL.Scheme != "https" {
+		return errors.New("a redirect leads away from HTTPS")
+	}
+	if len(via) >= wellKnownRedirects {
+		return errors.New("too many redirects")
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+// Package signing signs requests and JSON objects as servers do, reads and writes
+// the X-Matrix header, and keeps the key that is signed with.
+//
+// https://spec.matrix.org/v1.15/appendices/#signing-json
+package signing
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/matrix-org/gomatrixserverlib"
+	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/internal/canonicaljson"
+	"github.com/chappe-im/chappe/internal/rawjson"
+)
+
+// A Request is what a request's signature covers besides its content.
+// Both names are the servers' own, from before any delegation.
+//
+// https://spec.matrix.org/v1.15/server-server-api/#request-authentication
+type Request struct {
+	Destination spec.ServerName `json:"destination"`
+	Method      string          `json:"method"`
+	Origin      spec.ServerName `json:"origin"`
+	// URI is the path and query as they stand in the request line.
+	URI string `json:"uri"`
+}
+
+// Message gives the bytes to sign for a request with this body, nil where it has
+// none. The body is not put in order twice: "content" sorts before the rest.
+func (t Request) Message(body json.RawMessage) ([]byte, error) {
+	target, err := json.Marshal(t)
+	if err != nil {
+		return nil, err
+	}
+	if target, err = canonicaljson.Encode(target); err != nil || body == nil {
+		return target, err
+	}
+	content, err := canonicaljson.Encode(body)
+	if err != nil {
+		return nil, err
+	}
+	message := make([]byte, 0, len(content)+len(target)+len(`{"content":,`))
+	message = append(append(message, `{"content":`...), content...)
+	return append(append(message, ','), target[1:]...), nil
+}
+
+// SignObject gives a JSON object with our signature added, in canonical form.
+//
+// https://spec.matrix.org/v1.15/appendices/#signing-json
+func SignObject(raw json.RawMessage, name spec.ServerName, key Key) (json.RawMessage, error) {
+	members, message, err := withoutSignatures(raw)
+	if err != nil {
+		return nil, err
+	}
+	signatures := map[spec.ServerName]map[gomatrixserverlib.KeyID]string{name: {key.ID: key.Sign(message)}}
+	if members["signatures"], err = json.Marshal(signatures); err != nil {
+		return nil, err
+	}
+	signed, err := json.Marshal(members)
+	if err != nil {
+		return nil, err
+	}
+	return canonicaljson.Encode(signed)
+}
+
+// VerifyObject checks that a JSON object carries the signature of name with key.
+func VerifyObject(raw json.RawMessage, name spec.ServerName, id gomatrixserverlib.KeyID, public ed25519.PublicKey) error {
+	members, message, err := withoutSignatures(raw)
+	if err != nil {
+		return err
+	}
+	signers, _ := rawjson.Object(members["signatures"])
+	signatures, _ := rawjson.Object(signers[string(name)])
+	encoded, ok := rawjson.Text(signatures[string(id)])
+	if !ok {
+		return errors.New("the signature is missing")
+	}
+	signature, err := DecodeSignature(encoded)
+	if err != nil {
+		return err
+	}
+	if !ed25519.Verify(public, message, signature) {
+		return errors.New("the signature is wrong")
+	}
+	return nil
+}
+
+// withoutSignatures gives the members of an object, and the bytes a signature of
+// it covers: all but signatures and unsigned, in canonical form.
+func withoutSignatures(raw json.RawMessage) (members map[string]json.RawMessage, message []byte, err error) {
+	members, ok := rawjson.Object(raw)
+	if !ok {
+		return nil, nil, errors.New("not a JSON object")
+	}
+	covered := make(map[string]json.RawMessage, len(members))
+	for name, value := range members {
+		if name != "signatures" && name != "unsigned" {
+			covered[name] = value
+		}
+	}
+	plain, err := json.Marshal(covered)
+	if err != nil {
+		return nil, nil, err
+	}
+	message, err = canonicaljson.Encode(plain)
+	return members, message, err
+}
+
+// DecodeSignature reads base64 with or without its padding.
+func DecodeSignature(encoded string) ([]byte, error) {
+	signature, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
+	if err != nil {
+		return nil, errors.New("the signature is not base64")
+	}
+	if len(signature) != ed25519.SignatureSize {
+		return nil, fmt.Errorf("the signature is not of %d bytes", ed25519.SignatureSize)
+	}
+	return signature, nil
+}

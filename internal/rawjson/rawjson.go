@@ -1,0 +1,28 @@
+// Package rawjson reads JSON one level at a time and leaves what is beneath as it
+// was written.
+package rawjson
+
+import "encoding/json"
+
+// Object reads a JSON object and tells whether it is one. Its names are taken as
+// they are written; a struct would take them in any case, and so read members
+// that the sender's signature meant for nobody.
+func Object(raw json.RawMessage) (members map[string]json.RawMessage, ok bool) {
+	err := json.Unmarshal(raw, &members)
+	return members, err == nil && members != nil
+}
+
+// List reads a JSON array and tells whether it is one.
+func List(raw json.RawMessage) (items []json.RawMessage, ok bool) {
+	err := json.Unmarshal(raw, &items)
+	return items, err == nil && items != nil
+}
+
+// Text reads a JSON string and tells whether it is one.
+func Text(raw json.RawMessage) (string, bool) {
+	var value *string
+	if err := json.Unmarshal(raw, &value); err != nil || value == nil {
+		return "", false
+	}
+	return *value, true
+}
