@@ -3,7 +3,10 @@
 # Flags for the benchmark: make bench BENCH="-scenario local -for 30s"
 BENCH =
 
-.PHONY: build test bench ci
+# How long make simulate runs: make simulate FOR=10m
+FOR = 1m
+
+.PHONY: build test bench simulate ci
 
 build:
 	go build -o chappe ./cmd/chappe
@@ -13,6 +16,10 @@ test:
 
 bench:
 	go run ./bench $(BENCH)
+
+# Federations with everything going wrong, seed after seed.
+simulate:
+	go test ./simulation -count=1 -timeout 0 -v -run FaultsNever -simulate.for=$(FOR)
 
 # What must hold before a change is taken.
 ci:

@@ -42,6 +42,8 @@ var imports = map[string][]string{
 	"cmd/chappe":    {"server", "config", "internal/demo"},
 	// What tests and measures may use anything.
 	"federationapi/remotetest": {"*"},
+	"internal/crashdisk":       nil,
+	"simulation":               {"*"},
 	"internal/testserver":      {"*"},
 	"bench":                    {"*"},
 	"e2e":                      {"*"},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -43,16 +44,19 @@ type Server struct {
 	queue     *queue.Queue
 	inbound   *federationapi.Server
 	listeners []*listener
+	// forClients and forServers answer what comes in at the listeners.
+	forClients, forServers http.Handler
 }
 
 // New opens or makes what the configuration names: database, signing key,
 // certificate, listeners. On an error nothing stays open.
 func New(cfg config.Config, log *logrus.Entry) (*Server, error) {
-	return build(cfg, log, "")
+	return NewIn(Environment{}, cfg, log)
 }
 
-// build is New with a database driver of the caller's choice.
-func build(cfg config.Config, log *logrus.Entry, driver string) (_ *Server, err error) {
+// NewIn is New in an environment of the caller's choice. Where an address is not
+// configured, ClientHandler or FederationHandler is all there is of the listener.
+func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, err error) {
 	for _, warning := range cfg.Warnings() {
 		log.Warn(warning)
 	}
@@ -62,7 +66,7 @@ func build(cfg config.Config, log *logrus.Entry, driver string) (_ *Server, err 
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.store, err = openStore(cfg, driver); err != nil {
+	if s.store, err = openStore(cfg, env.Driver); err != nil {
 		return nil, err
 	}
 	key, err := signing.LoadOrCreate(filepath.Join(cfg.DataDir, "signing.key"))
@@ -81,8 +85,9 @@ func build(cfg config.Config, log *logrus.Entry, driver string) (_ *Server, err 
 		CAPool:                roots,
 		VerifyCertificates:    cfg.Federation.VerifyCertificates,
 		AllowPrivateAddresses: cfg.Federation.AllowPrivateAddresses,
+		Transport:             env.Transport,
 	}, cfg.ServerName, key)
-	s.queue = queue.New(queue.Config{Name: cfg.ServerName}, s.store, s.client, log.WithField("part", "federation"), registry)
+	s.queue = queue.New(queue.Config{Name: cfg.ServerName, Chance: env.Chance}, s.store, s.client, log.WithField("part", "federation"), registry)
 	notifier := relay.NewNotifier()
 	messages := relay.New(s.store, cfg.ServerName, notifier, s.queue, registry)
 
@@ -90,15 +95,19 @@ func build(cfg config.Config, log *logrus.Entry, driver string) (_ *Server, err 
 	syncapi.New(s.store, notifier, log.WithField("part", "sync")).Routes(clients)
 	clientapi.New(clientConfig(cfg), s.store, messages, notifier, log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
-	if err := s.listen("client", cfg.Client.Listen, httpapi.CORS(clients)); err != nil {
-		return nil, err
+	s.forClients = httpapi.CORS(clients)
+	if cfg.Client.Listen != "" {
+		if err := s.listen("client", cfg.Client.Listen, s.forClients); err != nil {
+			return nil, err
+		}
 	}
 
 	s.inbound = federationapi.New(federationapi.Config{Name: cfg.ServerName, Key: key, Version: Version},
 		s.store, messages, s.client, s.queue, log.WithField("part", "federation"), registry)
+	servers := httpapi.NewRouter()
+	s.inbound.Routes(servers)
+	s.forServers = servers
 	if cfg.Federation.Listen != "" {
-		servers := httpapi.NewRouter()
-		s.inbound.Routes(servers)
 		certificate, err := certificate(cfg, log)
 		if err != nil {
 			return nil, err
@@ -193,6 +202,12 @@ func (s *Server) close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// ClientHandler answers clients and users of the RTM API.
+func (s *Server) ClientHandler() http.Handler { return s.forClients }
+
+// FederationHandler answers other servers.
+func (s *Server) FederationHandler() http.Handler { return s.forServers }
 
 // ClientAddr is the bound address for clients, as host:port.
 func (s *Server) ClientAddr() string { return s.addr("client") }

@@ -41,7 +41,7 @@ func run(t *testing.T, driver string, adjust ...func(*config.Config)) *running {
 		change(&cfg)
 	}
 	log, _ := test.NewNullLogger()
-	s, err := build(cfg, logrus.NewEntry(log), driver)
+	s, err := NewIn(Environment{Driver: driver}, cfg, logrus.NewEntry(log))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 	q.mu.Unlock()
 
 	now := time.Now()
-	wait := backoff(failures, wish(err), q.cfg.MaxBackoff)
+	wait := backoff(failures, wish(err), q.cfg.MaxBackoff, q.cfg.Chance())
 	q.log.WithFields(logrus.Fields{
 		"server": string(p.server), "reason": reasonFor(err), "failures": failures, "retry_in": wait.Round(time.Millisecond).String(),
 	}).Info("transaction not delivered")

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -46,6 +47,8 @@ type Config struct {
 	Workers int
 	// MaxBackoff is the longest time between two attempts, an hour if it is 0.
 	MaxBackoff time.Duration
+	// Chance gives numbers from 0 to 1 for the back-off, random ones if it is nil.
+	Chance func() float64
 }
 
 const defaultWorkers = 64
@@ -79,6 +82,9 @@ func New(cfg Config, store Store, sender Sender, log *logrus.Entry, registry pro
 	}
 	if cfg.MaxBackoff == 0 {
 		cfg.MaxBackoff = defaultMaxBackoff
+	}
+	if cfg.Chance == nil {
+		cfg.Chance = rand.Float64
 	}
 	failing := max(cfg.Workers/4, 1)
 	return &Queue{

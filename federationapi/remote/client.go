@@ -52,6 +52,9 @@ type Config struct {
 	VerifyCertificates bool
 	// AllowPrivateAddresses lets names lead to loopback and private ranges.
 	AllowPrivateAddresses bool
+	// Transport carries the requests, addressed by the servers' names, instead of
+	// connections of our own to where they lead; nil but in tests.
+	Transport http.RoundTripper
 }
 
 // A Client makes requests to other servers by their names, and signs them.
@@ -77,14 +80,17 @@ func New(cfg Config, name spec.ServerName, key signing.Key) *Client {
 		CheckRedirect: onlyHTTPS,
 	}})
 	c.http = http.Client{
-		Transport: &http.Transport{
+		Transport:     cfg.Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if c.http.Transport == nil {
+		c.http.Transport = &http.Transport{
 			DialTLSContext:         c.dialTLS,
 			IdleConnTimeout:        idleTimeout,
 			MaxIdleConnsPerHost:    1,
 			MaxIdleConns:           1000,
 			MaxResponseHeaderBytes: headerLimit,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
 	return c
 }

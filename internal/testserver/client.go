@@ -140,3 +140,9 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 	}
 	return nil
 }
+
+// ClientOver gives the client of a device that is logged in already, over a
+// transport of the caller's. The URL has no slash at its end.
+func ClientOver(transport http.RoundTripper, url string, d Device, token string) *Client {
+	return &Client{Device: d, Token: token, url: url, http: &http.Client{Transport: transport}}
+}
