@@ -6,7 +6,7 @@ BENCH =
 # How long make simulate runs: make simulate FOR=10m
 FOR = 1m
 
-.PHONY: build test bench simulate ci
+.PHONY: build test bench simulate interop-synapse ci
 
 build:
 	go build -o chappe ./cmd/chappe
@@ -20,6 +20,10 @@ bench:
 # Federations with everything going wrong, seed after seed.
 simulate:
 	go test ./simulation -count=1 -timeout 0 -v -run FaultsNever -simulate.for=$(FOR)
+
+# Beside a real Synapse; see docs/INTEROP.md.
+interop-synapse:
+	interop/run.sh
 
 # What must hold before a change is taken.
 ci:

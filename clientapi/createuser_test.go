@@ -11,7 +11,7 @@ import (
 func TestCreateUserChecksTheNameAndLogsNobodyIn(t *testing.T) {
 	d := newDoor(t)
 	// As the command line has it: registration closed, and nobody to send or notify.
-	operator := clientapi.New(clientapi.Config{ServerName: serverName, PasswordCost: bcrypt.MinCost}, d.store, nil, nil, silent())
+	operator := clientapi.New(clientapi.Config{ServerName: serverName, PasswordCost: bcrypt.MinCost}, d.store, nil, nil, nil, silent())
 	for _, c := range []struct {
 		name, password string
 		ok             bool

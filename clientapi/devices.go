@@ -2,11 +2,14 @@ package clientapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -57,6 +60,50 @@ func (s *Server) device(ctx context.Context, device todevice.Device, deviceID st
 		return deviceAnswer{}, httpapi.NotFound("You have no such device")
 	}
 	return describe(infos[i]), nil
+}
+
+type renameQuery struct {
+	deviceID string
+	// displayName is nil where the name is to stay as it is.
+	displayName *string
+}
+
+func readRename(r *http.Request) (q renameQuery, err error) {
+	if q.deviceID, err = httpapi.PathVar(r, "deviceId"); err != nil {
+		return renameQuery{}, err
+	}
+	body, err := readObject(r)
+	if err != nil || present(body["display_name"]) == nil {
+		return q, err
+	}
+	name, ok := rawjson.Text(body["display_name"])
+	if !ok {
+		return renameQuery{}, httpapi.BadJSON("display_name is not a string")
+	}
+	if utf8.RuneCountInString(name) > maxDisplayName {
+		return renameQuery{}, httpapi.InvalidParam("display_name is over 100 characters")
+	}
+	q.displayName = &name
+	return q, nil
+}
+
+// renameDevice gives a device of the user another name. It makes none.
+//
+// PUT /_matrix/client/v3/devices/{deviceId}
+// https://spec.matrix.org/v1.15/client-server-api/#put_matrixclientv3devicesdeviceid
+func (s *Server) renameDevice(ctx context.Context, device todevice.Device, q renameQuery) (httpapi.Empty, error) {
+	if q.displayName == nil {
+		_, err := s.device(ctx, device, q.deviceID)
+		return httpapi.Empty{}, err
+	}
+	err := s.store.RenameDevice(ctx, device.User.Localpart, q.deviceID, *q.displayName)
+	if errors.Is(err, todevice.ErrUnknownDevice) {
+		return httpapi.Empty{}, httpapi.NotFound("You have no such device")
+	}
+	if err != nil {
+		return httpapi.Empty{}, fmt.Errorf("rename the device: %w", err)
+	}
+	return httpapi.Empty{}, nil
 }
 
 func describe(info todevice.DeviceInfo) deviceAnswer {

@@ -1,5 +1,5 @@
 // Package clientapi is the door for Matrix clients: registration, login, devices,
-// and the sending of to-device messages. What a device receives is package
+// end-to-end keys, profiles, and the sending of to-device messages. What a device receives is package
 // syncapi's.
 //
 // https://spec.matrix.org/v1.15/client-server-api/

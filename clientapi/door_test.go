@@ -36,6 +36,8 @@ type door struct {
 	woken *wakeList
 	// outbox lists the servers for which something was accepted.
 	outbox *serverList
+	// remote is all other servers.
+	remote *otherServers
 }
 
 type wakeList struct {
@@ -77,9 +79,9 @@ func newDoor(t *testing.T, adjust ...func(*clientapi.Config, *sqlite.Options)) *
 			t.Error(err)
 		}
 	})
-	d := &door{t: t, store: store, router: httpapi.NewRouter(), woken: new(wakeList), outbox: new(serverList)}
-	sender := relay.New(store, serverName, relay.NewNotifier(), d.outbox, prometheus.NewRegistry())
-	clientapi.New(config, store, sender, d.woken, silent()).Routes(d.router)
+	d := &door{t: t, store: store, router: httpapi.NewRouter(), woken: new(wakeList), outbox: new(serverList), remote: new(otherServers)}
+	sender := relay.New(store, serverName, todevice.ServerRules{}, relay.NewNotifier(), d.outbox, prometheus.NewRegistry())
+	clientapi.New(config, store, sender, d.woken, d.remote, silent()).Routes(d.router)
 	return d
 }
 

@@ -16,7 +16,9 @@ func (s *Server) Routes(r *mux.Router) {
 	for _, prefix := range []string{"/_matrix/client/v3", "/_matrix/client/r0"} {
 		s.messageRoutes(r, prefix)
 		s.accountRoutes(r, prefix)
+		s.keyRoutes(r, prefix)
 		s.deviceRoutes(r, prefix)
+		s.profileRoutes(r, prefix)
 	}
 	s.discoveryRoutes(r)
 	if s.config.SharedSecret != "" {
@@ -66,4 +68,26 @@ func (s *Server) deviceRoutes(r *mux.Router, prefix string) {
 		Methods(http.MethodGet)
 	r.Handle(prefix+"/devices/{deviceId}", httpapi.Authed(s.log, s.store, readDevice, s.device)).
 		Methods(http.MethodGet)
+	r.Handle(prefix+"/devices/{deviceId}", httpapi.Authed(s.log, s.store, readRename, s.renameDevice)).
+		Methods(http.MethodPut)
+}
+
+func (s *Server) keyRoutes(r *mux.Router, prefix string) {
+	r.Handle(prefix+"/keys/upload", httpapi.Authed(s.log, s.store, readKeysUpload, s.uploadKeys)).
+		Methods(http.MethodPost)
+	r.Handle(prefix+"/keys/query", httpapi.Authed(s.log, s.store, readKeysQuery, s.queryKeys)).
+		Methods(http.MethodPost)
+	r.Handle(prefix+"/keys/claim", httpapi.Authed(s.log, s.store, readClaim, s.claimKeys)).
+		Methods(http.MethodPost)
+}
+
+func (s *Server) profileRoutes(r *mux.Router, prefix string) {
+	r.Handle(prefix+"/profile/{userId}", httpapi.Endpoint(s.log, readProfile, s.profile)).
+		Methods(http.MethodGet)
+	r.Handle(prefix+"/profile/{userId}/{field}", httpapi.Endpoint(s.log, readProfileField, s.profile)).
+		Methods(http.MethodGet)
+	r.Handle(prefix+"/profile/{userId}/{field}", httpapi.Authed(s.log, s.store, readProfileChange, s.setProfile)).
+		Methods(http.MethodPut)
+	r.Handle(prefix+"/user/{userId}/openid/request_token", httpapi.Authed(s.log, s.store, readOpenID, s.openIDToken)).
+		Methods(http.MethodPost)
 }

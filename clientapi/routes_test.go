@@ -46,6 +46,14 @@ var routeRows = []routeRow{
 	{"GET {v3}/account/whoami", missingToken, unknownToken, fine, "POST"},
 	{"GET {v3}/devices", missingToken, unknownToken, fine, "POST"},
 	{"GET {v3}/devices/{deviceId}", missingToken, unknownToken, "404 M_NOT_FOUND", "POST"},
+	{"PUT {v3}/devices/{deviceId}", missingToken, unknownToken, notJSON, "POST"},
+	{"POST {v3}/keys/upload", missingToken, unknownToken, notJSON, "GET"},
+	{"POST {v3}/keys/query", missingToken, unknownToken, notJSON, "GET"},
+	{"POST {v3}/keys/claim", missingToken, unknownToken, notJSON, "GET"},
+	{"GET {v3}/profile/{userId}", "404 M_NOT_FOUND", "404 M_NOT_FOUND", "404 M_NOT_FOUND", "POST"},
+	{"GET {v3}/profile/{userId}/{field}", "404 M_NOT_FOUND", "404 M_NOT_FOUND", "404 M_NOT_FOUND", "POST"},
+	{"PUT {v3}/profile/{userId}/{field}", missingToken, unknownToken, notJSON, "POST"},
+	{"POST {v3}/user/{userId}/openid/request_token", missingToken, unknownToken, notJSON, "GET"},
 	{"PUT {v3}/sendToDevice/{eventType}/{txnId}", missingToken, unknownToken, notJSON, "POST"},
 }
 
@@ -69,7 +77,8 @@ func TestEveryRouteAnswersAsItsRowSays(t *testing.T) {
 			}
 			delete(rows, route)
 			method, path, _ := strings.Cut(route, " ")
-			path = strings.NewReplacer("{deviceId}", "NONE", "{eventType}", "m.test", "{txnId}", "1").Replace(path)
+			path = strings.NewReplacer("{deviceId}", "NONE", "{eventType}", "m.test", "{txnId}", "1",
+				"{userId}", "@nobody:chappe.test", "{field}", "displayname").Replace(path)
 			check(t, "no token", d.do(method, path, "", `{}`), row.noToken)
 			check(t, "bad token", d.do(method, path, "chappe_bad", `{}`), row.badToken)
 			check(t, "bad JSON", d.do(method, path, d.login("alice", "").token, `{`), row.badJSON)

@@ -2,6 +2,7 @@ package clientapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
@@ -39,6 +40,22 @@ type Store interface {
 	Devices(ctx context.Context, localpart string) ([]todevice.DeviceInfo, error)
 	DeleteDevice(context.Context, todevice.InboxID) error
 	DeleteDevices(ctx context.Context, localpart string) ([]todevice.InboxID, error)
+	RenameDevice(ctx context.Context, localpart, deviceID, displayName string) error
+
+	// UploadKeys keeps all of the upload or nothing.
+	UploadKeys(context.Context, todevice.InboxID, todevice.KeyUpload) (todevice.KeyCounts, error)
+	KeyCounts(context.Context, todevice.InboxID) (todevice.KeyCounts, error)
+	// ClaimKeys gives no one-time key out twice.
+	ClaimKeys(context.Context, []todevice.KeyClaim) ([]todevice.ClaimedKey, error)
+	// QueryKeys gives the keys of local users by localpart, as viewer may see them.
+	QueryKeys(ctx context.Context, viewer todevice.UserID, queries []todevice.KeyQuery) (map[string]todevice.UserKeys, error)
+	// SignaturesBy gives a user's signatures on keys of others: by user ID, and then by
+	// device ID or public key.
+	SignaturesBy(ctx context.Context, signer todevice.UserID) (map[string]map[string]todevice.Signatures, error)
+
+	Profile(ctx context.Context, localpart string) (todevice.Profile, error)
+	SetProfile(ctx context.Context, localpart string, change todevice.ProfileChange) error
+	MakeOpenIDToken(ctx context.Context, localpart, token string, expires time.Time) error
 }
 
 // Sender takes a batch in. When it returns without an error, the batch is
@@ -47,7 +64,8 @@ type Sender interface {
 	Send(context.Context, todevice.Batch) (todevice.Accepted, error)
 }
 
-// Notifier ends the open /sync of a device that is no more.
+// Notifier has the open /sync of a device look at what is new: that the device is
+// no more, or that its keys run out.
 type Notifier interface {
 	Wake(...todevice.InboxID)
 }
@@ -58,6 +76,7 @@ type Server struct {
 	store     Store
 	sender    Sender
 	notifier  Notifier
+	remote    Remote
 	passwords passwords
 	sessions  *expiring[*uiaSession]
 	nonces    *expiring[struct{}]
@@ -65,12 +84,13 @@ type Server struct {
 }
 
 // New makes a Server. It starts nothing and has nothing to close.
-func New(config Config, store Store, sender Sender, notifier Notifier, log *logrus.Entry) *Server {
+func New(config Config, store Store, sender Sender, notifier Notifier, remote Remote, log *logrus.Entry) *Server {
 	return &Server{
 		config:    config,
 		store:     store,
 		sender:    sender,
 		notifier:  notifier,
+		remote:    remote,
 		passwords: newPasswords(config.PasswordCost),
 		sessions:  newExpiring[*uiaSession](maxSessions, sessionLifetime),
 		nonces:    newExpiring[struct{}](maxNonces, nonceLifetime),

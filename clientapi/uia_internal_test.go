@@ -10,7 +10,7 @@ import (
 )
 
 func TestSessionIsGoodForItsOwnOperationOnly(t *testing.T) {
-	s := New(Config{}, nil, nil, nil, nil)
+	s := New(Config{}, nil, nil, nil, nil, nil)
 	session, known, err := s.resume(uiaAuth{}, "delete device A1")
 	if err != nil || known {
 		t.Fatalf("got %v, %v", known, err)

@@ -5,7 +5,11 @@
 // config.yaml at the top of the repository states every key with its meaning.
 package config
 
-import "github.com/matrix-org/gomatrixserverlib/spec"
+import (
+	"time"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+)
 
 // Config is a whole configuration. Relative paths in it are relative to the
 // working directory of the process.
@@ -51,6 +55,14 @@ type Federation struct {
 	AllowPrivateAddresses bool `yaml:"allow_private_addresses"`
 	// Hosts gives servers a fixed host:port, before any discovery.
 	Hosts map[spec.ServerName]string `yaml:"hosts"`
+	// AllowServers and DenyServers are the patterns of todevice.NewServerRules: which
+	// servers this one has to do with.
+	AllowServers []string `yaml:"allow_servers"`
+	DenyServers  []string `yaml:"deny_servers"`
+	// Notaries are asked, in this order, for the keys of servers that give none.
+	Notaries []spec.ServerName `yaml:"notaries"`
+	// MaxBackoff is the longest time between two attempts to reach a server.
+	MaxBackoff time.Duration `yaml:"max_backoff"`
 }
 
 // Registration says who may make an account.
@@ -86,7 +98,7 @@ func Default() Config {
 		ServerName: "localhost:8448",
 		DataDir:    "./data",
 		Client:     Client{Listen: "127.0.0.1:8008"},
-		Federation: Federation{Listen: "127.0.0.1:8448", VerifyCertificates: true},
+		Federation: Federation{Listen: "127.0.0.1:8448", VerifyCertificates: true, MaxBackoff: time.Hour},
 		RateLimits: RateLimits{Enabled: true},
 		Log:        Log{Level: "info", Format: "text"},
 	}

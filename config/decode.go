@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -66,6 +67,10 @@ func syntaxMistake(err error) (line int, text string) {
 
 // value writes a node into a value of any kind a configuration has.
 func (d *decoder) value(node ast.Node, into reflect.Value, path string) {
+	if into.Type() == reflect.TypeFor[time.Duration]() {
+		d.duration(node, into, path)
+		return
+	}
 	switch into.Kind() {
 	case reflect.Struct:
 		d.section(node, into, path)

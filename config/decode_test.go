@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestUnknownKeyNamesTheNearest(t *testing.T) {
@@ -43,6 +44,13 @@ func TestWrongShapesAreRefused(t *testing.T) {
 		{"nothing as boolean", "registration: {open: }", "line 1: registration.open: want true or false"},
 		{"yes", "registration: {open: yes}", "line 1: registration.open: want true or false"},
 		{"a quoted boolean", "registration: {open: 'true'}", "line 1: registration.open: want true or false"},
+		{"a duration without unit", "federation: {max_backoff: '90'}", "line 1: federation.max_backoff: want a duration, for"},
+		{"a duration with an unknown unit", "federation: {max_backoff: 1d}", "line 1: federation.max_backoff: want a duration"},
+		{"a fraction as duration", "federation: {max_backoff: 1.5}", "line 1: federation.max_backoff: want a duration"},
+		{"an odd number as duration", "federation: {max_backoff: 0x10}", "line 1: federation.max_backoff: want a duration"},
+		{"a large number as duration", "federation: {max_backoff: 99999999999}", "line 1: federation.max_backoff: want a duration"},
+		{"nothing as duration", "federation: {max_backoff: }", "line 1: federation.max_backoff: want a duration"},
+		{"keys as duration", "federation: {max_backoff: {a: b}}", "line 1: federation.max_backoff: want a duration"},
 		{"keys as list", "rtm: {apps: {app_id: a}}", "line 1: rtm.apps: want a list"},
 		{"a text as entry", "rtm:\n  apps:\n    - a", "line 3: rtm.apps[0]: want keys"},
 		{"an anchor", "registration: {shared_secret: &a b}", "line 1: registration.shared_secret: want a text; one that begins"},
@@ -64,6 +72,17 @@ func TestWrongShapesAreRefused(t *testing.T) {
 	}
 }
 
+func TestDurationsAreReadInTheirUnits(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"30s": 30 * time.Second, "'1h30m'": 90 * time.Minute, "90": 90 * time.Second, "1": time.Second,
+	} {
+		c, err := Parse([]byte("federation: {max_backoff: " + text + "}"))
+		if err != nil || c.Federation.MaxBackoff != want {
+			t.Errorf("%s gives %v, %v; want %v", text, c.Federation.MaxBackoff, err, want)
+		}
+	}
+}
+
 func TestEveryFieldHasAKeyAndAKindThatCanBeRead(t *testing.T) {
 	var check func(reflect.Type)
 	check = func(typ reflect.Type) {
@@ -76,13 +95,18 @@ func TestEveryFieldHasAKeyAndAKindThatCanBeRead(t *testing.T) {
 			case reflect.Struct:
 				check(of)
 			case reflect.Slice:
-				check(of.Elem())
+				if of.Elem().Kind() != reflect.String {
+					check(of.Elem())
+				}
 			case reflect.Pointer, reflect.Map:
 				if of.Elem().Kind() != reflect.String {
 					t.Errorf("%s.%s is a %s", typ, field.Name, of)
 				}
 			case reflect.String, reflect.Bool:
 			default:
+				if of == reflect.TypeFor[time.Duration]() {
+					continue
+				}
 				t.Errorf("%s.%s is a %s", typ, field.Name, of)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 )
@@ -25,7 +26,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		ServerName:   "example.org:443",
 		DataDir:      "/var/lib/chappe",
 		Client:       Client{Listen: ":80", BaseURL: "https://example.org/matrix"},
-		Federation:   Federation{AllowPrivateAddresses: true, Hosts: map[spec.ServerName]string{"example.net:8449": "10.0.0.2:1", "[::1]": "[::1]:2"}},
+		Federation:   Federation{AllowPrivateAddresses: true, Hosts: map[spec.ServerName]string{"example.net:8449": "10.0.0.2:1", "[::1]": "[::1]:2"}, MaxBackoff: 90 * time.Minute},
 		Registration: Registration{Open: true, SharedSecret: "line\nline\n"},
 		RTM: RTM{Apps: []RTMApp{{
 			ID: strings.Repeat("1", 32), Certificate: strings.Repeat("C", 32), Namespace: &namespace,
@@ -47,6 +48,7 @@ federation:
   hosts:
     example.net:8449: 10.0.0.2:1
     "[::1]": "[::1]:2"
+  max_backoff: 1h30m
 registration:
   open: true
   shared_secret: |

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"errors"
 	"reflect"
+	"strconv"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -37,6 +40,25 @@ func (d *decoder) text(node ast.Node, into reflect.Value, path string) {
 	default:
 		d.found.add(path, "want a text; put the value in quotes")
 	}
+}
+
+// duration takes a text with units, as 1h30m, or a whole number of seconds.
+func (d *decoder) duration(node ast.Node, into reflect.Value, path string) {
+	var length time.Duration
+	err := errors.New("not a duration")
+	switch node := node.(type) {
+	case *ast.StringNode:
+		length, err = time.ParseDuration(node.Value)
+	case *ast.IntegerNode:
+		var seconds int64
+		seconds, err = strconv.ParseInt(node.GetToken().Value, 10, 32)
+		length = time.Duration(seconds) * time.Second
+	}
+	if err != nil {
+		d.found.add(path, "want a duration, for instance 30s, 15m or 1h")
+		return
+	}
+	into.SetInt(int64(length))
 }
 
 func isNull(node ast.Node) bool {

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/todevice"
@@ -33,7 +36,11 @@ func (c Config) check(found *mistakes) {
 			"without a slash at its end, a query or a password")
 	}
 	c.Federation.checkHosts(found)
+	c.Federation.checkServers(c.ServerName, found)
 	c.Federation.checkFiles(found)
+	if c.Federation.MaxBackoff < time.Second {
+		found.add("federation.max_backoff", "want 1s or more")
+	}
 	c.RTM.check(c.ServerName, found)
 	c.Log.check(found)
 }
@@ -81,6 +88,33 @@ func (f Federation) checkHosts(found *mistakes) {
 			found.add(at, "not a Matrix server name; want what stands behind the colon in its user IDs")
 		} else if !validDial(f.Hosts[name]) {
 			found.add(at, "want host:port, for instance 10.0.0.2:8448")
+		}
+	}
+}
+
+func (f Federation) checkServers(own spec.ServerName, found *mistakes) {
+	for _, list := range []struct {
+		path     string
+		patterns []string
+	}{
+		{"federation.allow_servers", f.AllowServers},
+		{"federation.deny_servers", f.DenyServers},
+	} {
+		for i, pattern := range list.patterns {
+			if !todevice.ValidServerPattern(pattern) {
+				found.add(fmt.Sprintf("%s[%d]", list.path, i), "want a server name, or *. and a name for all beneath it, for instance *.example.org")
+			}
+		}
+	}
+	for i, notary := range f.Notaries {
+		at := fmt.Sprintf("federation.notaries[%d]", i)
+		switch {
+		case !todevice.ValidServerName(notary):
+			found.add(at, "not a Matrix server name; want what stands behind the colon in its user IDs")
+		case notary == own:
+			found.add(at, "is this server itself; name another")
+		case slices.Index(f.Notaries, notary) < i:
+			found.add(at, "stands further up already; remove one")
 		}
 	}
 }

@@ -8,8 +8,10 @@ import (
 )
 
 const (
-	// freshFor is how long a server that has answered is not asked again for its keys.
-	// Anybody can send requests in its name, with any key ID.
+	// freshFor is how long at most a server that has answered is not asked again for
+	// its keys: anybody can send requests in its name, with any key ID. It begins with
+	// firstPause, so that a server which changes its key soon after is taken for itself
+	// soon, and doubles with each asking, until freshFor has passed without one.
 	freshFor = 10 * time.Second
 	// firstPause and longestPause bound how long a server that has not answered is
 	// let alone. It begins short: who restarts may ask us at once, and be refused
@@ -30,6 +32,7 @@ type attempts struct {
 type attempt struct {
 	next     time.Time
 	failures int // since the last answer
+	answers  int // since the last failure, or quiet time
 }
 
 func newAttempts() *attempts {
@@ -55,7 +58,11 @@ func (a *attempts) note(server spec.ServerName, now time.Time, err error) {
 		}
 	}
 	if err == nil {
-		a.made[server] = attempt{next: now.Add(freshFor)}
+		if !now.Before(last.next.Add(freshFor)) {
+			last.answers = 0
+		}
+		pause := min(firstPause<<min(last.answers, 30), freshFor)
+		a.made[server] = attempt{next: now.Add(pause), answers: last.answers + 1}
 		return
 	}
 	pause := min(firstPause<<min(last.failures, 30), longestPause)

@@ -9,7 +9,8 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-// A reason says why an EDU, or a message in one, was dropped. It is a metric label.
+// A reason says why a request was refused, or why an EDU, or a message in one, was
+// dropped. It is a metric label.
 type reason string
 
 const (
@@ -28,6 +29,9 @@ type reader struct {
 	origin spec.ServerName // which signed the transaction
 	local  spec.ServerName // us
 	sends  []todevice.Send
+	// devices and signingKeys are what the origin tells of its users.
+	devices     []todevice.DeviceListUpdate
+	signingKeys []todevice.SigningKeyUpdate
 
 	droppedEDUs     []reason
 	droppedMessages []reason
@@ -43,16 +47,33 @@ func (r *reader) read(edus []json.RawMessage) {
 			r.droppedEDUs = append(r.droppedEDUs, badShape)
 			continue
 		}
-		if kind != directToDevice {
-			continue
-		}
-		send, bad := r.directToDevice(edu["content"])
-		if bad != "" {
+		if bad := r.readOne(kind, edu["content"]); bad != "" {
 			r.droppedEDUs = append(r.droppedEDUs, bad)
-			continue
-		}
-		if len(send.Messages) > 0 {
-			r.sends = append(r.sends, send)
 		}
 	}
+}
+
+// readOne reads the content of one EDU, or says why it is dropped.
+func (r *reader) readOne(kind string, content json.RawMessage) (bad reason) {
+	switch kind {
+	case directToDevice:
+		send, bad := r.directToDevice(content)
+		if bad == "" && len(send.Messages) > 0 {
+			r.sends = append(r.sends, send)
+		}
+		return bad
+	case deviceListUpdate:
+		update, bad := r.deviceListUpdate(content)
+		if bad == "" {
+			r.devices = append(r.devices, update)
+		}
+		return bad
+	case signingKeyUpdate, unstableSigningKeyUpdate:
+		update, bad := r.signingKeyUpdate(content)
+		if bad == "" {
+			r.signingKeys = append(r.signingKeys, update)
+		}
+		return bad
+	}
+	return ""
 }

@@ -59,8 +59,10 @@ type house struct {
 	registry *prometheus.Registry
 
 	mu    sync.Mutex
-	alive []spec.ServerName // guarded by mu
-	now   time.Time         // guarded by mu
+	alive []spec.ServerName  // guarded by mu
+	woken []todevice.InboxID // guarded by mu
+	stale []spec.ServerName  // whose device lists would be asked for; guarded by mu
+	now   time.Time          // guarded by mu
 }
 
 // PeerAlive notes the servers that were heard of.
@@ -70,13 +72,28 @@ func (h *house) PeerAlive(server spec.ServerName) {
 	h.alive = append(h.alive, server)
 }
 
+// Wake notes the devices that were woken by what another server asked.
+func (h *house) Wake(inboxes ...todevice.InboxID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.woken = append(h.woken, inboxes...)
+}
+
 type noServers struct{}
+
+// Stale notes whose device lists would be asked for.
+func (h *house) Stale(server spec.ServerName) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stale = append(h.stale, server)
+}
 
 func (noServers) Wake([]spec.ServerName) {}
 
 // options change how a house is built.
 type options struct {
 	client remote.Config
+	config func(*federationapi.Config)
 	relay  func(federationapi.Relay) federationapi.Relay
 	keys   federationapi.KeyStore
 }
@@ -85,7 +102,7 @@ func newHouse(t *testing.T, o options) *house {
 	t.Helper()
 	h := &house{t: t, registry: prometheus.NewRegistry(), now: time.Now()}
 	h.store = openStore(t, filepath.Join(t.TempDir(), "chappe.db"), here)
-	var messages federationapi.Relay = relay.New(h.store, here, relay.NewNotifier(), noServers{}, h.registry)
+	var messages federationapi.Relay = relay.New(h.store, here, todevice.ServerRules{}, relay.NewNotifier(), noServers{}, h.registry)
 	if o.relay != nil {
 		messages = o.relay(messages)
 	}
@@ -96,7 +113,13 @@ func newHouse(t *testing.T, o options) *house {
 	client := remote.New(o.client, here, key)
 	t.Cleanup(client.Close)
 	cfg := federationapi.Config{Name: here, Key: key, Version: "1.2.3"}
-	h.server = federationapi.New(cfg, o.keys, messages, client, h, quiet(), h.registry)
+	if o.config != nil {
+		o.config(&cfg)
+	}
+	h.server = federationapi.New(cfg, struct {
+		federationapi.KeyStore
+		federationapi.UserStore
+	}{o.keys, h.store}, messages, h, h, client, h, quiet(), h.registry)
 	t.Cleanup(h.server.Close)
 	h.server.SetClock(func() time.Time {
 		h.mu.Lock()
@@ -119,7 +142,7 @@ func (h *house) pass(d time.Duration) {
 // knows has the house know a server's key already.
 func (h *house) knows(server spec.ServerName, key signing.Key, age time.Duration) {
 	h.t.Helper()
-	err := h.store.StoreServerKeys(context.Background(), []todevice.ServerKey{{
+	err := h.store.StoreServerKeys(context.Background(), server, json.RawMessage(`{}`), []todevice.ServerKey{{
 		Server: server, ID: key.ID, Public: key.Private.Public().(ed25519.PublicKey),
 		ValidUntil: h.now.Add(24 * time.Hour), Fetched: h.now.Add(-age),
 	}})
@@ -205,6 +228,12 @@ func (h *house) counter(name, label, value string) float64 {
 		}
 	}
 	return 0
+}
+
+// refused tells how many requests were refused for a reason.
+func (h *house) refused(reason string) float64 {
+	h.t.Helper()
+	return h.counter("federation_requests_refused_total", "reason", reason)
 }
 
 // edu writes an m.direct_to_device EDU of there.test.

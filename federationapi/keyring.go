@@ -3,36 +3,37 @@ package federationapi
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib"
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sync/singleflight"
 
+	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/todevice"
 )
 
 // KeyStore keeps the keys of other servers.
 type KeyStore interface {
 	ServerKeys(ctx context.Context, server spec.ServerName) ([]todevice.ServerKey, error)
-	// StoreServerKeys keeps these keys besides those that are known.
-	StoreServerKeys(ctx context.Context, keys []todevice.ServerKey) error
+	// ServerKeyObjects gives the objects these keys were published in, the latest
+	// first.
+	ServerKeyObjects(ctx context.Context, server spec.ServerName) ([]todevice.KeyObject, error)
+	// StoreServerKeys keeps these keys besides those that are known, with the object
+	// they stood in.
+	StoreServerKeys(ctx context.Context, server spec.ServerName, object json.RawMessage, keys []todevice.ServerKey) error
 }
 
-const (
-	// fetchTimeout bounds the fetching of one server's keys.
-	fetchTimeout = 20 * time.Second
-	// trustedAge is how old a key may be for a signature that does not fit it to be
-	// taken as wrong at once. With an older key the server may have changed its own.
-	trustedAge = time.Hour
-)
+// trustedAge is how old a key may be for a signature that does not fit it to be
+// taken as wrong at once. With an older key the server may have changed its own.
+const trustedAge = time.Hour
 
 var (
-	errNoKey          = errors.New("no valid key")
+	errNoKey          = errors.New("no key of this ID is known")
+	errOldKey         = errors.New("the key is an old one, and no request may be signed with it")
+	errExpiredKey     = errors.New("the key has expired, and the server has not renewed it")
 	errWrongSignature = errors.New("wrong signature")
 )
 
@@ -42,52 +43,69 @@ type claim struct {
 	signature []byte
 }
 
-// A keyRing finds the keys of other servers: in storage, or by asking the server.
-// A server is asked by one flight at a time, and not again for a while after it.
-// Nobody waits for a flight to another server.
+// A keyRing finds the keys of other servers: in storage, or by asking the server,
+// and the notaries where the server cannot be asked. See flights for when it is.
 type keyRing struct {
-	store KeyStore
-	// ask gives the key object of a server as it comes from there.
-	ask      func(context.Context, spec.ServerName) ([]byte, error)
+	store    KeyStore
+	client   *remote.Client
+	notaries []spec.ServerName
 	log      *logrus.Entry
 	now      func() time.Time
-	flights  singleflight.Group
-	attempts *attempts
-
-	// Flights outlive the request that began them, as others may wait for them;
-	// they end with life, and close waits for them.
-	life    context.Context
-	end     context.CancelFunc
-	running sync.WaitGroup
+	flights  *flights
 }
 
-func newKeyRing(store KeyStore, ask func(context.Context, spec.ServerName) ([]byte, error), log *logrus.Entry) *keyRing {
-	life, end := context.WithCancel(context.Background())
-	return &keyRing{
-		store: store, ask: ask, log: log, now: time.Now, attempts: newAttempts(),
-		life: life, end: end,
-	}
+func newKeyRing(store KeyStore, client *remote.Client, notaries []spec.ServerName, log *logrus.Entry) *keyRing {
+	k := &keyRing{store: store, client: client, notaries: notaries, log: log, now: time.Now}
+	k.flights = newFlights(k.fetch, func() time.Time { return k.now() })
+	return k
 }
 
 // close ends what is being fetched. No request may be under way any more.
-func (k *keyRing) close() {
-	k.end()
-	k.running.Wait()
+func (k *keyRing) close() { k.flights.close() }
+
+// find gives a server's key that is valid now. It fails with errNoKey, errOldKey or
+// errExpiredKey where there is none, and with errBusy if it may not ask for one.
+func (k *keyRing) find(ctx context.Context, server spec.ServerName, id gomatrixserverlib.KeyID) (todevice.ServerKey, error) {
+	keys, err := k.store.ServerKeys(ctx, server)
+	if err != nil {
+		return todevice.ServerKey{}, err
+	}
+	key, bad := usable(keys, id, k.now())
+	if bad == nil {
+		if k.now().After(halfLife(key)) {
+			// Early, while the old one still serves: nobody waits for it, and another time
+			// will do if it cannot be now.
+			_, _ = k.flights.begin(server, id, ofKnown)
+		}
+		return key, nil
+	}
+	purpose := ofKnown
+	if len(keys) == 0 {
+		purpose = ofStranger
+	}
+	if err := k.flights.await(ctx, server, id, purpose); err != nil {
+		return todevice.ServerKey{}, err
+	}
+	if keys, err = k.store.ServerKeys(ctx, server); err != nil {
+		return todevice.ServerKey{}, err
+	}
+	return usable(keys, id, k.now())
 }
 
-// find gives a server's key that is valid now, or errNoKey.
-func (k *keyRing) find(ctx context.Context, server spec.ServerName, id gomatrixserverlib.KeyID) (todevice.ServerKey, error) {
-	key, err := k.stored(ctx, server, id)
-	if errors.Is(err, errNoKey) {
-		if err := k.wait(ctx, k.refresh(server)); err != nil {
-			return todevice.ServerKey{}, err
+// usable gives the key of an ID if requests may be signed with it now.
+func usable(keys []todevice.ServerKey, id gomatrixserverlib.KeyID, now time.Time) (todevice.ServerKey, error) {
+	for _, key := range keys {
+		switch {
+		case key.ID != id || len(key.Public) != ed25519.PublicKeySize:
+			continue
+		case key.Old:
+			return todevice.ServerKey{}, errOldKey
+		case !now.Before(key.ValidUntil):
+			return todevice.ServerKey{}, errExpiredKey
 		}
-		return k.stored(ctx, server, id)
+		return key, nil
 	}
-	if err == nil && k.now().After(halfLife(key)) {
-		k.refresh(server) // early, while the old one still serves: nobody waits for it
-	}
-	return key, err
+	return todevice.ServerKey{}, errNoKey
 }
 
 // halfLife is when half of a key's validity is over.
@@ -104,69 +122,40 @@ func (k *keyRing) verify(ctx context.Context, c claim, message []byte) error {
 	if k.now().Sub(c.key.Fetched) <= trustedAge {
 		return errWrongSignature
 	}
-	if err := k.wait(ctx, k.refresh(c.key.Server)); err != nil {
+	if err := k.flights.await(ctx, c.key.Server, c.key.ID, ofKnown); err != nil {
 		return err
 	}
-	key, err := k.stored(ctx, c.key.Server, c.key.ID)
-	switch {
-	case errors.Is(err, errNoKey):
-		return errWrongSignature
-	case err != nil:
+	keys, err := k.store.ServerKeys(ctx, c.key.Server)
+	if err != nil {
 		return err
-	case !ed25519.Verify(key.Public, message, c.signature):
+	}
+	key, bad := usable(keys, c.key.ID, k.now())
+	if bad != nil || !ed25519.Verify(key.Public, message, c.signature) {
 		return errWrongSignature
 	}
 	return nil
 }
 
-// stored gives a key from storage if it is valid now.
-func (k *keyRing) stored(ctx context.Context, server spec.ServerName, id gomatrixserverlib.KeyID) (todevice.ServerKey, error) {
-	keys, err := k.store.ServerKeys(ctx, server)
-	if err != nil {
-		return todevice.ServerKey{}, err
-	}
-	for _, key := range keys {
-		if key.ID == id && k.now().Before(key.ValidUntil) && len(key.Public) == ed25519.PublicKeySize {
-			return key, nil
-		}
-	}
-	return todevice.ServerKey{}, errNoKey
-}
-
-// refresh begins to ask a server for its keys, or joins the flight there is. The
-// channel is closed when the answer, if there was one, is in storage.
-func (k *keyRing) refresh(server spec.ServerName) <-chan struct{} {
-	done := make(chan struct{})
-	k.running.Go(func() {
-		defer close(done)
-		_, _, _ = k.flights.Do(string(server), func() (any, error) {
-			if !k.attempts.may(server, k.now()) {
-				return nil, nil
-			}
-			err := k.fetch(server)
-			k.attempts.note(server, k.now(), err)
-			if err != nil {
-				k.log.WithError(err).WithField("server", string(server)).Info("keys of a server not fetched")
-			}
-			return nil, nil
-		})
-	})
-	return done
-}
-
-func (k *keyRing) wait(ctx context.Context, done <-chan struct{}) error {
-	select {
-	case <-done:
+// fetch asks a server for its keys, and the notaries for this key of it if it has
+// not given any.
+func (k *keyRing) fetch(ctx context.Context, server spec.ServerName, id gomatrixserverlib.KeyID) error {
+	err := k.fromOrigin(ctx, server)
+	if err == nil {
 		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the keys of a server: %w", ctx.Err())
 	}
+	given, errNotaries := k.fromNotaries(ctx, server, id)
+	if given {
+		return nil
+	}
+	err = errors.Join(err, errNotaries)
+	k.log.WithError(err).WithField("server", string(server)).Info("keys of a server not fetched")
+	return err
 }
 
-func (k *keyRing) fetch(server spec.ServerName) error {
-	ctx, cancel := context.WithTimeout(k.life, fetchTimeout)
+func (k *keyRing) fromOrigin(ctx context.Context, server spec.ServerName) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	raw, err := k.ask(ctx, server)
+	raw, err := k.client.ServerKeys(ctx, server)
 	if err != nil {
 		return err
 	}
@@ -174,5 +163,5 @@ func (k *keyRing) fetch(server spec.ServerName) error {
 	if err != nil {
 		return err
 	}
-	return k.store.StoreServerKeys(ctx, keys)
+	return k.store.StoreServerKeys(ctx, server, raw, keys)
 }

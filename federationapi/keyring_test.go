@@ -82,9 +82,11 @@ func TestKeysAreFetchedWhenTheyMustBe(t *testing.T) {
 		{"unknown keys do not flood the server", []keyStep{
 			{"known", 0, nil, one, 200, 1},
 			{"unknown", 0, nil, two, 401, 1},
-			{"unknown, ten seconds later", 10 * time.Second, nil, two, 401, 2},
-			{"unknown, again", 0, nil, two, 401, 2},
-			{"known", 0, nil, one, 200, 2},
+			{"unknown, a second later", time.Second, nil, two, 401, 2},
+			{"unknown, another second later", time.Second, nil, two, 401, 2},
+			{"unknown, two seconds later", time.Second, nil, two, 401, 3},
+			{"unknown, again", 0, nil, two, 401, 3},
+			{"known", 0, nil, one, 200, 3},
 		}},
 		{"old keys are not for requests", []keyStep{
 			{"old", 0, func(r *remotetest.Server) { r.Old = []signing.Key{two} }, two, 401, 1},
@@ -157,7 +159,7 @@ func TestManyRequestsAskForKeysOnce(t *testing.T) {
 	r := remotetest.New(t, there, one)
 	h := newHouse(t, options{client: remotetest.Reaching(r)})
 	var group sync.WaitGroup
-	for i := range 20 {
+	for i := range 9 { // one is at work, eight may wait
 		group.Go(func() {
 			if status := ask(h, r, one, fmt.Sprint(i)); status != 200 {
 				t.Errorf("status %d", status)

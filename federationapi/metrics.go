@@ -5,8 +5,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// serverMetrics counts what is dropped of incoming transactions.
+// serverMetrics counts what is refused, and what is dropped of the transactions that
+// are not.
 type serverMetrics struct {
+	refused         refusals
 	droppedEDUs     *prometheus.CounterVec
 	droppedMessages *prometheus.CounterVec
 }
@@ -14,6 +16,10 @@ type serverMetrics struct {
 func newServerMetrics(registry prometheus.Registerer) serverMetrics {
 	auto := promauto.With(registry)
 	return serverMetrics{
+		refused: refusals{auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "federation_requests_refused_total",
+			Help: "Requests of other servers that were refused, by reason.",
+		}, []string{"reason"})},
 		droppedEDUs: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "federation_edus_dropped_total",
 			Help: "EDUs of other servers that were dropped, by reason.",

@@ -23,13 +23,20 @@ const keyLifetime = 24 * time.Hour
 //
 // https://spec.matrix.org/v1.15/server-server-api/#get_matrixkeyv2server
 func (s *Server) publishKeys(context.Context, struct{}) (json.RawMessage, error) {
+	old := make(map[gomatrixserverlib.KeyID]gomatrixserverlib.OldVerifyKey, len(s.cfg.OldKeys))
+	for _, key := range s.cfg.OldKeys {
+		old[key.ID] = gomatrixserverlib.OldVerifyKey{
+			VerifyKey: gomatrixserverlib.VerifyKey{Key: spec.Base64Bytes(key.Public)},
+			ExpiredTS: spec.AsTimestamp(key.Expired),
+		}
+	}
 	published, err := json.Marshal(gomatrixserverlib.ServerKeyFields{
 		ServerName: s.cfg.Name,
 		VerifyKeys: map[gomatrixserverlib.KeyID]gomatrixserverlib.VerifyKey{
 			s.cfg.Key.ID: {Key: spec.Base64Bytes(s.cfg.Key.Public())},
 		},
 		ValidUntilTS:  spec.AsTimestamp(time.Now().Add(keyLifetime)),
-		OldVerifyKeys: map[gomatrixserverlib.KeyID]gomatrixserverlib.OldVerifyKey{},
+		OldVerifyKeys: old,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("publish the keys: %w", err)

@@ -65,7 +65,7 @@ func TestPathsAnswerAsTheSpecificationSays(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{http.MethodGet, "/_matrix/federation/v1/make_join/!r:a/@b:a", 404},
+		{http.MethodGet, "/_matrix/federation/v1/make_join/!r:a", 404},
 		{http.MethodGet, "/_matrix/federation/", 404},
 		{http.MethodPut, "/_matrix/federation/v1/send/", 404},
 		{http.MethodPut, "/_matrix/federation/v1/send/a/b", 404},

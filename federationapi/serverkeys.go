@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/matrix-org/gomatrixserverlib"
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -19,16 +22,23 @@ const (
 	// maxValidity is how long a key is taken to be valid at most, whatever its
 	// server says.
 	maxValidity = 7 * 24 * time.Hour
-	// maxServerKeys bounds the keys taken from one server at a time.
+	// maxServerKeys bounds the keys in use, and the old ones, taken from one server at
+	// a time.
 	maxServerKeys = 32
+	// maxKeyObject is the size in bytes up to which a key object is taken. It is kept,
+	// for those who ask this server for the keys of another.
+	maxKeyObject = 64 << 10
 )
 
 // readServerKeys reads and checks the object in which a server publishes its keys:
-// it must name the server and be signed by each of the keys. The keys in
-// old_verify_keys are left out, since no request may be signed with them.
+// it must name the server and be signed by each of the keys in use. The old keys
+// come behind those.
 //
 // https://spec.matrix.org/v1.15/server-server-api/#publishing-keys
 func readServerKeys(raw []byte, server spec.ServerName, now time.Time) ([]todevice.ServerKey, error) {
+	if len(raw) > maxKeyObject || !utf8.Valid(raw) {
+		return nil, errors.New("the key object is too long or not in UTF-8")
+	}
 	var published gomatrixserverlib.ServerKeyFields
 	if err := json.Unmarshal(raw, &published); err != nil {
 		return nil, fmt.Errorf("read the key object: %w", err)
@@ -46,7 +56,7 @@ func readServerKeys(raw []byte, server spec.ServerName, now time.Time) ([]todevi
 	var keys []todevice.ServerKey
 	for id, verify := range published.VerifyKeys {
 		if !strings.HasPrefix(string(id), signing.Algorithm+":") {
-			continue // of an signing.Algorithm to come; its signature cannot be checked
+			continue // of an algorithm to come; its signature cannot be checked
 		}
 		public := ed25519.PublicKey(verify.Key)
 		if len(public) != ed25519.PublicKeySize {
@@ -58,9 +68,27 @@ func readServerKeys(raw []byte, server spec.ServerName, now time.Time) ([]todevi
 		keys = append(keys, todevice.ServerKey{Server: server, ID: id, Public: public, ValidUntil: validUntil, Fetched: now})
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("the key object has no key of a known signing.Algorithm")
+		return nil, errors.New("the key object has no key of a known algorithm")
 	}
-	return keys, nil
+	return append(keys, readOldKeys(published, validUntil, now)...), nil
+}
+
+// readOldKeys gives the keys a server has signed with before. One that is in use as
+// well is left out, and so is one that cannot be a key: nothing is checked with it.
+func readOldKeys(published gomatrixserverlib.ServerKeyFields, validUntil, now time.Time) (keys []todevice.ServerKey) {
+	for _, id := range slices.Sorted(maps.Keys(published.OldVerifyKeys)) {
+		public := ed25519.PublicKey(published.OldVerifyKeys[id].Key)
+		_, inUse := published.VerifyKeys[id]
+		if inUse || !strings.HasPrefix(string(id), signing.Algorithm+":") || len(public) != ed25519.PublicKeySize {
+			continue
+		}
+		if keys = append(keys, todevice.ServerKey{
+			Server: published.ServerName, ID: id, Public: public, ValidUntil: validUntil, Fetched: now, Old: true,
+		}); len(keys) == maxServerKeys {
+			break
+		}
+	}
+	return keys
 }
 
 // validity gives the lesser of the time a server gives its keys and maxValidity

@@ -18,8 +18,8 @@ import (
 
 var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// keyObject writes a key object of a.test, signed by signers.
-func keyObject(t *testing.T, name, verifyKeys string, validUntil uint64, signers ...signing.Key) []byte {
+// serverObject writes a key object of a.test, signed by signers.
+func serverObject(t *testing.T, name, verifyKeys string, validUntil uint64, signers ...signing.Key) []byte {
 	t.Helper()
 	unsigned := json.RawMessage(fmt.Sprintf(
 		`{"server_name":%q,"verify_keys":%s,"old_verify_keys":{"ed25519:old":{"expired_ts":1,"key":%q}},"valid_until_ts":%d}`,
@@ -46,29 +46,38 @@ func TestKeyObjectIsCheckedBeforeUse(t *testing.T) {
 		object []byte
 		keys   int
 	}{
-		{"one key", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, one), 1},
-		{"two keys", keyObject(t, "a.test", `{`+entry(one)+`,`+entry(two)+`}`, inADay, one, two), 2},
-		{"a key of an signing.Algorithm to come", keyObject(t, "a.test", `{`+entry(one)+`,"sphincs:1":{"key":"AAAA"}}`, inADay, one), 1},
-		{"one key of two has not signed", keyObject(t, "a.test", `{`+entry(one)+`,`+entry(two)+`}`, inADay, one), 0},
-		{"not signed", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay), 0},
-		{"signed by another key of that ID", keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, signing.Key{ID: one.ID, Private: two.Private}), 0},
-		{"of another server", keyObject(t, "b.test", `{`+entry(one)+`}`, inADay, one), 0},
-		{"of another server, signed in the name of this one", []byte(strings.Replace(string(keyObject(t, "b.test", `{`+entry(one)+`}`, inADay, one)), `"signatures":{"b.test"`, `"signatures":{"a.test"`, 1)), 0},
-		{"expired", keyObject(t, "a.test", `{`+entry(one)+`}`, uint64(testNow.UnixMilli()), one), 0},
-		{"no keys", keyObject(t, "a.test", `{}`, inADay), 0},
-		{"a short key", keyObject(t, "a.test", `{"ed25519:1":{"key":"AAAA"}}`, inADay), 0},
-		{"changed after signing", []byte(strings.Replace(string(keyObject(t, "a.test", `{`+entry(one)+`}`, inADay, one)), "expired_ts\":1", "expired_ts\":2", 1)), 0},
+		{"one key", serverObject(t, "a.test", `{`+entry(one)+`}`, inADay, one), 1},
+		{"two keys", serverObject(t, "a.test", `{`+entry(one)+`,`+entry(two)+`}`, inADay, one, two), 2},
+		{"a key of an algorithm to come", serverObject(t, "a.test", `{`+entry(one)+`,"sphincs:1":{"key":"AAAA"}}`, inADay, one), 1},
+		{"one key of two has not signed", serverObject(t, "a.test", `{`+entry(one)+`,`+entry(two)+`}`, inADay, one), 0},
+		{"not signed", serverObject(t, "a.test", `{`+entry(one)+`}`, inADay), 0},
+		{"signed by another key of that ID", serverObject(t, "a.test", `{`+entry(one)+`}`, inADay, signing.Key{ID: one.ID, Private: two.Private}), 0},
+		{"of another server", serverObject(t, "b.test", `{`+entry(one)+`}`, inADay, one), 0},
+		{"of another server, signed in the name of this one", []byte(strings.Replace(string(serverObject(t, "b.test", `{`+entry(one)+`}`, inADay, one)), `"signatures":{"b.test"`, `"signatures":{"a.test"`, 1)), 0},
+		{"expired", serverObject(t, "a.test", `{`+entry(one)+`}`, uint64(testNow.UnixMilli()), one), 0},
+		{"no keys", serverObject(t, "a.test", `{}`, inADay), 0},
+		{"a short key", serverObject(t, "a.test", `{"ed25519:1":{"key":"AAAA"}}`, inADay), 0},
+		{"changed after signing", []byte(strings.Replace(string(serverObject(t, "a.test", `{`+entry(one)+`}`, inADay, one)), "expired_ts\":1", "expired_ts\":2", 1)), 0},
+		{"no UTF-8", []byte(strings.Replace(string(serverObject(t, "a.test", `{`+entry(one)+`}`, inADay, one)), `{"`, "{\"x\":\"\xff\",\"", 1)), 0},
+		{"too long", append(serverObject(t, "a.test", `{`+entry(one)+`}`, inADay, one), make([]byte, maxKeyObject)...), 0},
 		{"no object", []byte(`[]`), 0},
 		{"no JSON", []byte(`<html>`), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			keys, err := readServerKeys(c.object, "a.test", testNow)
+			if err == nil {
+				last := len(keys) - 1
+				if old := keys[last]; old.ID != "ed25519:old" || !old.Old {
+					t.Errorf("the last key is %+v, want the old one", old)
+				}
+				keys = keys[:last]
+			}
 			if len(keys) != c.keys || (err == nil) != (c.keys > 0) {
 				t.Fatalf("%s gives %v, %v; want %d keys", c.object, keys, err, c.keys)
 			}
 			for _, key := range keys {
-				if key.ID == "ed25519:old" {
-					t.Error("an old key is among those for requests")
+				if key.Old {
+					t.Errorf("%s is taken for an old key", key.ID)
 				}
 				if key.Server != "a.test" || !key.Fetched.Equal(testNow) || key.ValidUntil.UnixMilli() != int64(inADay) {
 					t.Errorf("got %+v", key)
@@ -110,13 +119,40 @@ func TestAttemptsAreSpacedAndBounded(t *testing.T) {
 	for _, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
 		ask("a.test", down, time.Duration(seconds)*time.Second)
 	}
-	ask("a.test", nil, freshFor)
+	for _, seconds := range []int{1, 2, 4, 8, 10, 10} {
+		ask("a.test", nil, time.Duration(seconds)*time.Second)
+	}
 	ask("a.test", down, firstPause)
-	ask("b.test", nil, freshFor)
+	ask("b.test", nil, firstPause)
+	ask("b.test", nil, 2*firstPause)
+	now = now.Add(freshFor) // quiet
+	ask("b.test", nil, firstPause)
 	for i := range 2 * maxAttempts {
 		a.note(spec.ServerName(fmt.Sprint(i, ".test")), testNow, nil)
 	}
 	if len(a.made) > maxAttempts {
 		t.Errorf("%d servers remembered, want at most %d", len(a.made), maxAttempts)
+	}
+}
+
+func TestOldKeysAreOldUnlessInUse(t *testing.T) {
+	one, two := remotetest.Key("1"), remotetest.Key("2")
+	old := func(key signing.Key) string {
+		return fmt.Sprintf(`%q:{"expired_ts":1,"key":%q}`, key.ID, spec.Base64Bytes(key.Public()).Encode())
+	}
+	object := []byte(`{"server_name":"a.test","valid_until_ts":9007199254740991,"verify_keys":{` + entry(one) + `},"old_verify_keys":{` +
+		old(one) + `,` + old(two) + `,"rsa:1":{"expired_ts":1,"key":"AAAA"},"ed25519:short":{"expired_ts":1,"key":"AAAA"}}}`)
+	signed, err := gomatrixserverlib.SignJSON("a.test", one.ID, one.Private, object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := readServerKeys(signed, "a.test", testNow)
+	if err != nil || len(keys) != 2 {
+		t.Fatalf("got %v, %v; want 2 keys", keys, err)
+	}
+	for i, want := range []signing.Key{one, two} {
+		if got := keys[i]; got.ID != want.ID || !got.Public.Equal(want.Public()) || got.Old != (i == 1) {
+			t.Errorf("key %d is %+v", i, got)
+		}
 	}
 }

@@ -28,6 +28,7 @@ type transaction struct {
 	id string
 	// origin is what the body names, "" where it names none.
 	origin spec.ServerName
+	bytes  int // of the body
 	pdus   []json.RawMessage
 	edus   []json.RawMessage
 }
@@ -45,7 +46,7 @@ func readSend(r *http.Request, body json.RawMessage) (transaction, error) {
 		return transaction{}, httpapi.NotJSON("The request has no body")
 	}
 	txn, err := readTransaction(body)
-	txn.id = id
+	txn.id, txn.bytes = id, len(body)
 	return txn, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/devicelists"
 	"github.com/chappe-im/chappe/federationapi/queue"
 	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/federationapi/remotetest"
@@ -66,9 +67,9 @@ func (c *town) open(t *testing.T, neighbour *town) {
 	}, c.name, c.key)
 	registry := prometheus.NewRegistry()
 	c.queue = queue.New(queue.Config{Name: c.name, MaxBackoff: time.Millisecond}, c.store, client, quiet(), registry)
-	c.relay = relay.New(c.store, c.name, c.notifier, c.queue, registry)
+	c.relay = relay.New(c.store, c.name, todevice.ServerRules{}, c.notifier, c.queue, registry)
 	cfg := federationapi.Config{Name: c.name, Key: c.key, Version: "0"}
-	inbound := federationapi.New(cfg, c.store, c.relay, client, c.queue, quiet(), registry)
+	inbound := federationapi.New(cfg, c.store, c.relay, c.notifier, devicelists.New(c.store, client, nil, quiet()), client, c.queue, quiet(), registry)
 	router := httpapi.NewRouter()
 	inbound.Routes(router)
 	c.mu.Lock()

@@ -70,13 +70,14 @@ func contentBytes(messages []todevice.Message) (bytes int) {
 // A packer writes one EDU at a time.
 type packer struct {
 	server     spec.ServerName
-	user       todevice.UserID // whose devices are being listed
+	sender     todevice.UserID
+	users      []todevice.UserID // the last is the one whose devices are being listed
 	recipients int
 	out        []byte
 }
 
 func (p *packer) begin(send todevice.Send, server spec.ServerName) {
-	p.server = server
+	p.server, p.sender = server, send.Sender
 	p.out = append([]byte(nil), `{"content":{"message_id":`...)
 	// Made once, here: a retry carries the same ID. rand.Text has 130 random bits in
 	// 26 characters; 32 are allowed.
@@ -92,7 +93,7 @@ func (p *packer) add(m todevice.Message) {
 	switch {
 	case p.recipients == 0:
 		p.openUser(m.To)
-	case p.user != m.To:
+	case p.users[len(p.users)-1] != m.To:
 		p.out = append(p.out, '}', ',')
 		p.openUser(m.To)
 	default:
@@ -105,13 +106,16 @@ func (p *packer) add(m todevice.Message) {
 }
 
 func (p *packer) openUser(user todevice.UserID) {
-	p.user = user
+	p.users = append(p.users, user)
 	p.out = todevice.AppendString(p.out, user.String())
 	p.out = append(p.out, ':', '{')
 }
 
 func (p *packer) finish() todevice.EDU {
-	edu := todevice.EDU{Destination: p.server, JSON: append(p.out, `}}},"edu_type":"m.direct_to_device"}`...)}
+	edu := todevice.EDU{
+		Destination: p.server, JSON: append(p.out, `}}},"edu_type":"m.direct_to_device"}`...),
+		Sender: p.sender, To: p.users,
+	}
 	*p = packer{}
 	return edu
 }

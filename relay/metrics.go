@@ -41,4 +41,5 @@ func (m metrics) count(accepted todevice.Accepted) {
 	m.skipped.WithLabelValues("unknown_device").Add(float64(accepted.Skipped.UnknownDevices))
 	m.skipped.WithLabelValues("repeated_message").Add(float64(accepted.Skipped.RepeatedMessages))
 	m.skipped.WithLabelValues("full_inbox").Add(float64(accepted.Skipped.FullInboxes))
+	m.skipped.WithLabelValues("denied_server").Add(float64(accepted.Skipped.DeniedServers))
 }

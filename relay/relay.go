@@ -27,14 +27,16 @@ type ServerWaker interface {
 type Relay struct {
 	store   Store
 	local   spec.ServerName
+	rules   todevice.ServerRules
 	devices *Notifier
 	servers ServerWaker
 	metrics metrics
 }
 
-// New makes the relay of the server with the given name.
-func New(store Store, local spec.ServerName, devices *Notifier, servers ServerWaker, registry prometheus.Registerer) *Relay {
-	return &Relay{store: store, local: local, devices: devices, servers: servers, metrics: newMetrics(registry)}
+// New makes the relay of the server with the given name. What is for a server that
+// the rules do not admit is left out.
+func New(store Store, local spec.ServerName, rules todevice.ServerRules, devices *Notifier, servers ServerWaker, registry prometheus.Registerer) *Relay {
+	return &Relay{store: store, local: local, rules: rules, devices: devices, servers: servers, metrics: newMetrics(registry)}
 }
 
 // Send returns once the batch would survive a crash. Only then is anyone woken.
@@ -49,7 +51,8 @@ func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, 
 			return todevice.Accepted{}, err
 		}
 	}
-	accepted, err := r.store.Accept(ctx, r.split(b))
+	b, denied := r.split(b)
+	accepted, err := r.store.Accept(ctx, b)
 	if err != nil {
 		return todevice.Accepted{}, fmt.Errorf("relay: %w", err)
 	}
@@ -57,13 +60,17 @@ func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, 
 		r.devices.Wake(delivery.Inbox)
 	}
 	r.servers.Wake(accepted.Servers)
+	if !accepted.Repeated {
+		accepted.Skipped.DeniedServers = denied
+	}
 	r.metrics.count(accepted)
 	return accepted, nil
 }
 
-// split moves the messages for other servers out of the sends and packs them.
-// What another server sent stays here, or it would be passed on for ever.
-func (r *Relay) split(b todevice.Batch) todevice.Batch {
+// split moves the messages for other servers out of the sends and packs them, but for
+// those to denied servers, which it counts. What another server sent stays here, or
+// it would be passed on for ever.
+func (r *Relay) split(b todevice.Batch) (_ todevice.Batch, denied int) {
 	sends := make([]todevice.Send, len(b.Sends))
 	for i, send := range b.Sends {
 		var local, remote []todevice.Message
@@ -71,7 +78,10 @@ func (r *Relay) split(b todevice.Batch) todevice.Batch {
 			switch {
 			case message.To.Server == r.local:
 				local = append(local, message)
-			case b.Source.Origin == "":
+			case b.Source.Origin != "":
+			case !r.rules.Admit(message.To.Server):
+				denied++
+			default:
 				remote = append(remote, message)
 			}
 		}
@@ -80,5 +90,5 @@ func (r *Relay) split(b todevice.Batch) todevice.Batch {
 		sends[i] = send
 	}
 	b.Sends = sends
-	return b
+	return b, denied
 }

@@ -53,7 +53,7 @@ func message(t *testing.T, to, device, content string) todevice.Message {
 
 func newRelay(store Store) (*Relay, *Notifier, *bells) {
 	notifier, servers := NewNotifier(), &bells{}
-	return New(store, here, notifier, servers, prometheus.NewRegistry()), notifier, servers
+	return New(store, here, todevice.ServerRules{}, notifier, servers, prometheus.NewRegistry()), notifier, servers
 }
 
 func TestRemoteRecipientsGoOutByServer(t *testing.T) {
@@ -306,4 +306,44 @@ func TestConfirmationIsNotMissed(t *testing.T) {
 			t.Errorf("waits left behind: %v", n.confirming)
 		}
 	})
+}
+
+func TestNothingIsQueuedForADeniedServer(t *testing.T) {
+	store, notifier, servers := &notebook{}, NewNotifier(), &bells{}
+	registry := prometheus.NewRegistry()
+	r := New(store, here, todevice.NewServerRules(nil, []string{"evil.test"}), notifier, servers, registry)
+	accepted, err := r.Send(t.Context(), todevice.Batch{Sends: []todevice.Send{{
+		Sender: user(t, "@a:"+here), Type: "t",
+		Messages: []todevice.Message{
+			message(t, "@l:"+here, "L", `{}`),
+			message(t, "@e:evil.test", "D1", `{}`),
+			message(t, "@e:EVIL.test:8449", "*", `{}`),
+			message(t, "@g:good.test", "D", `{}`),
+		},
+	}}})
+	if err != nil || accepted.Skipped.DeniedServers != 2 {
+		t.Errorf("got %+v, %v; want 2 entries skipped", accepted, err)
+	}
+	batch := store.batches[0]
+	if len(batch.EDUs) != 1 || batch.EDUs[0].Destination != "good.test" || len(batch.Sends[0].Messages) != 1 {
+		t.Errorf("accepted %+v", batch)
+	}
+	if len(*servers) != 1 || (*servers)[0] != "good.test" {
+		t.Errorf("woken: %v", *servers)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := 0.0
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if label := metric.GetLabel(); len(label) == 1 && label[0].GetValue() == "denied_server" {
+				counted = metric.GetCounter().GetValue()
+			}
+		}
+	}
+	if counted != 2 {
+		t.Errorf("%v entries counted, want 2", counted)
+	}
 }

@@ -70,7 +70,7 @@ func newRigWith(t *testing.T, o sqlite.Options, cfg rtmcompat.Config, sender rtm
 	})
 	r := &rig{t: t, store: store, notifier: relay.NewNotifier(), log: new(bytes.Buffer)}
 	if sender == nil {
-		sender = relay.New(store, serverName, r.notifier, noServers{}, prometheus.NewRegistry())
+		sender = relay.New(store, serverName, todevice.ServerRules{}, r.notifier, noServers{}, prometheus.NewRegistry())
 	}
 	logger := logrus.New()
 	logger.SetOutput(r.log)

@@ -3,10 +3,8 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 
+	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/clientapi"
@@ -18,20 +16,21 @@ import (
 // CreateUser makes an account in the database a configuration names, also while a
 // server runs on it.
 func CreateUser(ctx context.Context, cfg config.Config, log *logrus.Entry, name, password string, admin bool) (todevice.UserID, error) {
-	store, err := openStore(cfg, "")
+	store, err := openStore(cfg, "", nil)
 	if err != nil {
 		return todevice.UserID{}, err
 	}
-	accounts := clientapi.New(clientConfig(cfg), store, nil, nil, log) // sends nothing, and notifies nobody
+	accounts := clientapi.New(clientConfig(cfg), store, nil, nil, nil, log) // sends nothing, notifies nobody, and asks nobody
 	id, err := accounts.CreateUser(ctx, name, password, admin)
 	return id, errors.Join(err, store.Close())
 }
 
 // openStore opens the database in the data folder, and makes both where they are
-// missing.
-func openStore(cfg config.Config, driver string) (*sqlite.Store, error) {
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
+// missing. wake learns which servers something waits for that no request has brought;
+// it may be nil.
+func openStore(cfg config.Config, driver string, wake func([]spec.ServerName)) (*sqlite.Store, error) {
+	if err := makeFolder(cfg.DataDir); err != nil {
+		return nil, err
 	}
-	return sqlite.Open(filepath.Join(cfg.DataDir, "chappe.db"), sqlite.Options{ServerName: cfg.ServerName, Driver: driver})
+	return sqlite.Open(databasePath(cfg), sqlite.Options{ServerName: cfg.ServerName, Driver: driver, Waiting: wake})
 }

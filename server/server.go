@@ -8,9 +8,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"path/filepath"
+	"os"
 	"time"
 
+	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/sirupsen/logrus"
@@ -19,9 +20,9 @@ import (
 	"github.com/chappe-im/chappe/clientapi"
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/federationapi"
+	"github.com/chappe-im/chappe/federationapi/devicelists"
 	"github.com/chappe-im/chappe/federationapi/queue"
 	"github.com/chappe-im/chappe/federationapi/remote"
-	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/rtmcompat"
@@ -39,10 +40,13 @@ const sweepEvery = time.Hour
 // open, but it answers nobody until Run.
 type Server struct {
 	log       *logrus.Entry
+	lock      *os.File // on the data folder
 	store     *sqlite.Store
 	client    *remote.Client
 	queue     *queue.Queue
+	lists     *devicelists.Refresher
 	inbound   *federationapi.Server
+	ownName   *ownName // nil where nobody is to find this server by its name
 	listeners []*listener
 	// forClients and forServers answer what comes in at the listeners.
 	forClients, forServers http.Handler
@@ -66,34 +70,36 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.store, err = openStore(cfg, env.Driver); err != nil {
+	if s.lock, err = lockFolder(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	key, err := signing.LoadOrCreate(filepath.Join(cfg.DataDir, "signing.key"))
+	wake := func(servers []spec.ServerName) { s.queue.Wake(servers) } // nothing changes before there is one
+	if s.store, err = openStore(cfg, env.Driver, wake); err != nil {
+		return nil, err
+	}
+	key, old, err := loadKeys(cfg)
 	if err != nil {
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	roots, err := trustedRoots(cfg.Federation.CAFile)
+	settings, err := remoteConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s.client = remote.New(remote.Config{
-		Hosts:                 cfg.Federation.Hosts,
-		CAPool:                roots,
-		VerifyCertificates:    cfg.Federation.VerifyCertificates,
-		AllowPrivateAddresses: cfg.Federation.AllowPrivateAddresses,
-		Transport:             env.Transport,
-	}, cfg.ServerName, key)
-	s.queue = queue.New(queue.Config{Name: cfg.ServerName, Chance: env.Chance}, s.store, s.client, log.WithField("part", "federation"), registry)
+	settings.Transport = env.Transport
+	s.client = remote.New(settings, cfg.ServerName, key)
+	s.queue = queue.New(queue.Config{Name: cfg.ServerName, MaxBackoff: cfg.Federation.MaxBackoff, Chance: env.Chance},
+		s.store, s.client, log.WithField("part", "federation"), registry)
+	s.lists = devicelists.New(s.store, s.client, env.Chance, log.WithField("part", "federation"))
 	notifier := relay.NewNotifier()
-	messages := relay.New(s.store, cfg.ServerName, notifier, s.queue, registry)
+	messages := relay.New(s.store, cfg.ServerName, settings.Servers, notifier, s.queue, registry)
 
 	clients := httpapi.NewRouter()
 	syncapi.New(s.store, notifier, log.WithField("part", "sync")).Routes(clients)
-	clientapi.New(clientConfig(cfg), s.store, messages, notifier, log.WithField("part", "client")).Routes(clients)
+	clientapi.New(clientConfig(cfg), s.store, messages, notifier, asking{s.client, s.queue},
+		log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
 	s.forClients = httpapi.CORS(clients)
 	if cfg.Client.Listen != "" {
@@ -102,8 +108,10 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 		}
 	}
 
-	s.inbound = federationapi.New(federationapi.Config{Name: cfg.ServerName, Key: key, Version: Version},
-		s.store, messages, s.client, s.queue, log.WithField("part", "federation"), registry)
+	s.inbound = federationapi.New(federationapi.Config{
+		Name: cfg.ServerName, Key: key, OldKeys: old, Servers: settings.Servers, Notaries: cfg.Federation.Notaries,
+		LimitRates: cfg.RateLimits.Enabled, Version: Version,
+	}, s.store, messages, notifier, s.lists, s.client, alive{s.queue, s.lists}, log.WithField("part", "federation"), registry)
 	servers := httpapi.NewRouter()
 	s.inbound.Routes(servers)
 	s.forServers = servers
@@ -115,9 +123,17 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 		if err := s.listenTLS("federation", cfg.Federation.Listen, servers, certificate); err != nil {
 			return nil, err
 		}
+		if env.Transport == nil {
+			s.ownName = newOwnName(cfg.ServerName, key, s.client.OwnKeys, log.WithField("part", "federation"), registry)
+		}
 	}
 	if cfg.Metrics.Listen != "" {
 		if err := s.listen("metrics", cfg.Metrics.Listen, metricsHandler(registry)); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.listeners) > 0 {
+		if err := s.listenControl(controlPath(cfg)); err != nil {
 			return nil, err
 		}
 	}
@@ -159,7 +175,11 @@ func (s *Server) Run(ctx context.Context) error {
 		group.Go(func() error { return l.serve(ctx) })
 	}
 	group.Go(func() error { return s.queue.Run(ctx) })
+	group.Go(func() error { return s.lists.Run(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
+	if s.ownName != nil {
+		group.Go(func() error { return s.ownName.watch(ctx) })
+	}
 	return errors.Join(group.Wait(), s.close())
 }
 
@@ -183,7 +203,7 @@ func (s *Server) sweep(ctx context.Context) error {
 	}
 }
 
-// close releases what New acquired, the database last.
+// close releases what New acquired: the database, and then the folder, last.
 func (s *Server) close() error {
 	var errs []error
 	for _, l := range s.listeners {
@@ -199,6 +219,9 @@ func (s *Server) close() error {
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -27,6 +27,7 @@ type running struct {
 	server *Server
 	http   http.Client
 	url    string
+	folder string // of its data
 }
 
 // run starts a server on free ports, and ends it with the test.
@@ -48,7 +49,7 @@ func run(t *testing.T, driver string, adjust ...func(*config.Config)) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	r := &running{t: t, server: s, url: "http://" + s.ClientAddr(), http: http.Client{Transport: &http.Transport{}}}
+	r := &running{t: t, server: s, folder: cfg.DataDir, url: "http://" + s.ClientAddr(), http: http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(func() {
 		r.http.CloseIdleConnections()
 		stop()

@@ -67,7 +67,7 @@ func newDoor(t *testing.T) *door {
 	}
 	log, _ := test.NewNullLogger()
 	d := &door{t: t, store: store, notifier: relay.NewNotifier()}
-	d.relay = relay.New(store, here, d.notifier, noServers{}, prometheus.NewRegistry())
+	d.relay = relay.New(store, here, todevice.ServerRules{}, d.notifier, noServers{}, prometheus.NewRegistry())
 	router := httpapi.NewRouter()
 	syncapi.New(store, d, logrus.NewEntry(log)).Routes(router)
 	d.handler = router

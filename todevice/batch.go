@@ -14,6 +14,10 @@ type Batch struct {
 	// EDUs are the messages for other servers, packed. The relay makes them from
 	// Sends, which keeps only local recipients from then on.
 	EDUs []EDU
+	// DeviceLists and SigningKeys are what another server tells of its users, in its
+	// order.
+	DeviceLists []DeviceListUpdate
+	SigningKeys []SigningKeyUpdate
 }
 
 // A Source names the request a batch came from, so that its repetition can be
@@ -55,6 +59,9 @@ type Message struct {
 type EDU struct {
 	Destination spec.ServerName
 	JSON        []byte
+	Sender      UserID
+	// To lists the users it is for, each once.
+	To []UserID
 }
 
 // Accepted says what became of a batch that is now durable.
@@ -66,6 +73,9 @@ type Accepted struct {
 	Deliveries []Delivery
 	// Servers lists the destinations an EDU waits for now.
 	Servers []spec.ServerName
+	// StaleDeviceLists is true if the origin must be asked for the devices of some of
+	// its users.
+	StaleDeviceLists bool
 	// Skipped counts what was left out, by reason.
 	Skipped Skipped
 }
@@ -79,4 +89,6 @@ type Skipped struct {
 	RepeatedMessages int
 	// FullInboxes came from another server for an inbox that holds as much as it may.
 	FullInboxes int
+	// DeniedServers had a recipient on a server this one is to have nothing to do with.
+	DeniedServers int
 }

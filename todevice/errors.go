@@ -1,6 +1,9 @@
 package todevice
 
-import "errors"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // What a caller of storage must tell apart.
 var (
@@ -21,6 +24,16 @@ var (
 	// could not be signed for another server.
 	ErrContentNotCanonical = errors.New("content is not canonical JSON")
 )
+
+// A KeyConflictError refuses an upload: under the name of one of its one-time keys
+// the device has uploaded another key. The keys are for the client; Error does not
+// show them.
+type KeyConflictError struct {
+	Name     string // algorithm:id
+	Old, New json.RawMessage
+}
+
+func (e *KeyConflictError) Error() string { return "one-time key exists" }
 
 // MaxContent is the largest content a message may have, in bytes of canonical
 // JSON. The specification names no limit; other servers hold this one.

@@ -29,8 +29,24 @@ type Transaction struct {
 	ID          string
 	// Created is the origin_server_ts, to the millisecond.
 	Created time.Time
-	// EDUs are in the order in which they were accepted.
+	// EDUs are the messages to devices in the order in which they were accepted, and
+	// behind them what tells of keys and devices.
 	EDUs []json.RawMessage
+	// Refusals counts how often the destination has refused this transaction for what
+	// is in it.
+	Refusals int
+	// Reduced is true while the destination is given small transactions, since it
+	// refused a larger one.
+	Reduced bool
+}
+
+// DeadLetters tells of the EDUs that a server has refused for good.
+type DeadLetters struct {
+	Count int
+	// Oldest is when the first of them was given up; zero where there are none.
+	Oldest time.Time
+	// LastReason is the answer to the last of them, in words.
+	LastReason string
 }
 
 // A ServerKey is a signing key of another server, as last fetched from it.
@@ -42,4 +58,7 @@ type ServerKey struct {
 	// are refused from then on.
 	ValidUntil time.Time
 	Fetched    time.Time
+	// Old is set if the server has listed the key in old_verify_keys: what it signed
+	// once holds, and no request may be signed with it any more.
+	Old bool
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
@@ -18,8 +19,13 @@ type commands struct {
 	User        struct {
 		Add userAdd `cmd:"" help:"Make an account. The password is read from standard input. Works while the server runs, too."`
 	} `cmd:"" help:"Manage accounts."`
-	Demo    demoCommand      `cmd:"" help:"Start two homeservers on loopback, send messages across by both doors, print each hop, and end."`
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	Keys struct {
+		Show   keysShow   `cmd:"" help:"Print the ID and the public half of the signing key, and of those it has replaced."`
+		Rotate keysRotate `cmd:"" help:"Make a new signing key. Other servers are told that the old one is not to be used any more. Restart the server afterwards."`
+	} `cmd:"" help:"Manage the server's signing key."`
+	Federation federation       `cmd:"" help:"Find out how it stands with other servers: is it me or them?"`
+	Demo       demoCommand      `cmd:"" help:"Start two homeservers on loopback, send messages across by both doors, print each hop, and end."`
+	Version    kong.VersionFlag `help:"Print the version and exit."`
 }
 
 // configFlag is the flag of every command that works on a deployment.
@@ -40,6 +46,7 @@ func main() {
 		kong.Name("chappe"),
 		kong.Description("A Matrix homeserver for signalling: small messages to devices, kept until confirmed, delivered once and in order."),
 		kong.UsageOnError(),
+		kong.BindTo(os.Stdout, (*io.Writer)(nil)),
 		kong.Vars{"version": "chappe " + server.Version})
 	if err := ctx.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "chappe:", err)

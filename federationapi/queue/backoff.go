@@ -17,8 +17,8 @@ const (
 
 // backoff gives the time to leave a server alone after so many failures, 1 at
 // least. It doubles with each, and half of it is left to chance, a number from 0 to
-// 1, so that servers that were cut off together do not come back together. A
-// server's own wish counts where it is longer. Nothing is longer than the limit.
+// 1, so that servers that were cut off together do not come back together. A server's own wish counts
+// where it is longer. Nothing is longer than the limit.
 func backoff(failures int, wish, limit time.Duration, chance float64) time.Duration {
 	wait := firstRetry << min(failures-1, 30)
 	wait = min(wait, limit)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/todevice"
@@ -31,7 +32,9 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 	p.failedAt = now
 	p.again = false // the next attempt looks for all that waits
 	if p.failures == 0 {
-		wait = min(wait, firstRetry) // heard of since the attempt began
+		// Heard of since the attempt began.
+		wait = min(wait, firstRetry)
+		q.forgetStored(p.server)
 	}
 	q.sleep(p, wait)
 }
@@ -45,4 +48,29 @@ func (q *Queue) remember(ctx context.Context, d todevice.Destination, why error)
 	if err := q.store.TransactionFailed(ctx, d, reasonFor(why)); err != nil {
 		q.log.WithError(err).WithField("server", string(d.Server)).Error("back-off not remembered")
 	}
+}
+
+// forgetFailures ends what is remembered of a peer's failures, if there are any.
+// The caller holds mu.
+func (q *Queue) forgetFailures(p *peer) {
+	if p.failures > 0 {
+		p.failures = 0
+		q.forgetStored(p.server)
+	}
+}
+
+// forgetStored has storage forget a server's failures, in a while: no request of
+// that server is to wait for it. The caller holds mu.
+func (q *Queue) forgetStored(server spec.ServerName) {
+	if q.running == nil {
+		return
+	}
+	ctx := q.running
+	q.workers.Go(func() {
+		ctx, cancel := recording(ctx)
+		defer cancel()
+		if err := q.store.ForgetFailures(ctx, server); err != nil {
+			q.log.WithError(err).WithField("server", string(server)).Error("end of the back-off not remembered")
+		}
+	})
 }

@@ -13,9 +13,20 @@ const (
 	outcomeStorage     = "storage_fault"
 )
 
-func newAttemptsCounter(registry prometheus.Registerer) *prometheus.CounterVec {
-	return promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
-		Name: "federation_transactions_sent_total",
-		Help: "Attempts to send a transaction to another server, by outcome.",
-	}, []string{"outcome"})
+type metrics struct {
+	attempts    *prometheus.CounterVec
+	deadLetters prometheus.Counter
+}
+
+func newMetrics(registry prometheus.Registerer) metrics {
+	return metrics{
+		attempts: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
+			Name: "federation_transactions_sent_total",
+			Help: "Attempts to send a transaction to another server, by outcome.",
+		}, []string{"outcome"}),
+		deadLetters: promauto.With(registry).NewCounter(prometheus.CounterOpts{
+			Name: "federation_dead_letters_total",
+			Help: "EDUs given up because another server refuses them.",
+		}),
+	}
 }

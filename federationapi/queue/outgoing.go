@@ -19,8 +19,10 @@ const (
 	//
 	// https://spec.matrix.org/v1.15/server-server-api/#transactions
 	maxEDUs = 100
-	// transactionBytes is about how many bytes of EDUs go into one transaction.
+	// transactionBytes is how long a transaction gets, unless by a single EDU, and
+	// envelopeBytes more than what is around its EDUs.
 	transactionBytes = 1 << 20
+	envelopeBytes    = 1 << 10
 	// recordTimeout is for storing what came of an attempt, which is done even if the
 	// queue is being stopped.
 	recordTimeout = 10 * time.Second
@@ -29,29 +31,38 @@ const (
 // A storageError is a fault of our own storage, and says nothing of a peer.
 type storageError struct{ error }
 
-// sendNext brings the next transaction to a server. It tells whether there was
-// one; a storageError is a fault of ours, any other of the server's.
-func (q *Queue) sendNext(ctx context.Context, server spec.ServerName) (sent bool, err error) {
-	txn, err := q.store.NextTransaction(ctx, server, maxEDUs, transactionBytes)
+// What became of a look for the next transaction, where nothing failed.
+type progress int
+
+const (
+	rest      progress = iota // nothing waits
+	delivered                 // the next one may go
+	relieved                  // refused, and split or given up: a smaller one may go
+)
+
+// sendNext brings the next transaction to a server. A storageError is a fault of
+// ours, any other of the server's.
+func (q *Queue) sendNext(ctx context.Context, server spec.ServerName) (progress, error) {
+	txn, err := q.store.NextTransaction(ctx, server, maxEDUs, transactionBytes-envelopeBytes)
 	if err != nil {
-		return false, storageError{err}
+		return rest, storageError{err}
 	}
 	if txn == nil {
-		return false, nil
+		return rest, nil
 	}
 	body, err := transactionBody(*txn, q.cfg.Name)
 	if err != nil {
-		return false, storageError{err}
+		return rest, storageError{err}
 	}
 	if err := q.sender.SendTransaction(ctx, server, txn.ID, body); err != nil {
-		return false, err
+		return q.refused(ctx, txn, err)
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	if err := q.store.TransactionDone(ctx, server, txn.ID); err != nil {
-		return false, storageError{err}
+		return rest, storageError{err}
 	}
-	return true, nil
+	return delivered, nil
 }
 
 // recording gives a context for storing what has happened already.
@@ -80,13 +91,13 @@ func transactionBody(txn todevice.Transaction, origin spec.ServerName) (json.Raw
 }
 
 // outcomeOf names what came of an attempt.
-func outcomeOf(err error) string {
+func outcomeOf(did progress, err error) string {
 	var refused *remote.Refusal
 	var storage storageError
 	switch {
-	case err == nil:
+	case did == delivered:
 		return outcomeDelivered
-	case errors.As(err, &refused):
+	case did == relieved, errors.As(err, &refused):
 		return outcomeRefused
 	case errors.As(err, &storage):
 		return outcomeStorage

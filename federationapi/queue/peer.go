@@ -78,18 +78,18 @@ func (q *Queue) dispatch() {
 func (q *Queue) work(ctx context.Context, p *peer, lane *lane) {
 	defer q.leave(lane)
 	for ctx.Err() == nil {
-		sent, err := q.sendNext(ctx, p.server)
+		did, err := q.sendNext(ctx, p.server)
 		if err != nil && ctx.Err() != nil {
 			return // cut short by ourselves
 		}
-		if sent || err != nil {
-			q.attempts.WithLabelValues(outcomeOf(err)).Inc()
+		if did != rest || err != nil {
+			q.metrics.attempts.WithLabelValues(outcomeOf(did, err)).Inc()
 		}
 		if err != nil {
 			q.failed(ctx, p, err)
 			return
 		}
-		if !q.goesOn(p, sent, lane) {
+		if !q.goesOn(p, did, lane) {
 			return
 		}
 	}
@@ -104,12 +104,12 @@ func (q *Queue) leave(lane *lane) {
 
 // goesOn tells whether the worker is to look for another transaction. If not, the
 // peer is forgotten or waits for its next turn.
-func (q *Queue) goesOn(p *peer, sent bool, lane *lane) bool {
+func (q *Queue) goesOn(p *peer, did progress, lane *lane) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	again := p.again || sent
+	again := p.again || did != rest
 	p.again = false
-	if sent {
+	if did == delivered {
 		p.failures = 0
 	}
 	switch {

@@ -28,8 +28,17 @@ type Store interface {
 	NextTransaction(ctx context.Context, server spec.ServerName, maxEDUs, maxBytes int) (*todevice.Transaction, error)
 	// TransactionDone removes a transaction that was confirmed.
 	TransactionDone(ctx context.Context, server spec.ServerName, txnID string) error
+	// TransactionRefused counts that the transaction was refused for what is in it.
+	TransactionRefused(ctx context.Context, server spec.ServerName, txnID string) error
+	// SplitTransaction has the next transaction, instead of this one, hold so many
+	// EDUs at most.
+	SplitTransaction(ctx context.Context, server spec.ServerName, txnID string, maxEDUs int) error
+	// GiveUpTransaction moves the EDU of a transaction to the dead letters.
+	GiveUpTransaction(ctx context.Context, server spec.ServerName, txnID, reason string) error
 	// TransactionFailed remembers the back-off of a server.
 	TransactionFailed(ctx context.Context, d todevice.Destination, reason string) error
+	// ForgetFailures forgets the back-off of a server.
+	ForgetFailures(ctx context.Context, server spec.ServerName) error
 }
 
 // A Sender brings a transaction to a server. Each error but a *remote.Refusal
@@ -55,14 +64,15 @@ const defaultWorkers = 64
 
 // A Queue empties the outbox: for each server one transaction after another, in
 // the order of acceptance, each until it is confirmed. A server that fails is left
-// alone for longer and longer, and does not delay the others.
+// alone for longer and longer, and does not delay the others. An EDU that a server
+// refuses, alone and again, is given up.
 type Queue struct {
-	cfg      Config
-	store    Store
-	sender   Sender
-	log      *logrus.Entry
-	attempts *prometheus.CounterVec
-	workers  sync.WaitGroup
+	cfg     Config
+	store   Store
+	sender  Sender
+	log     *logrus.Entry
+	metrics metrics
+	workers sync.WaitGroup
 
 	mu sync.Mutex
 	// peers holds the servers for which something waits, or may. Guarded by mu, as
@@ -89,10 +99,10 @@ func New(cfg Config, store Store, sender Sender, log *logrus.Entry, registry pro
 	failing := max(cfg.Workers/4, 1)
 	return &Queue{
 		cfg: cfg, store: store, sender: sender, log: log,
-		attempts: newAttemptsCounter(registry),
-		peers:    make(map[spec.ServerName]*peer),
-		sound:    lane{limit: max(cfg.Workers-failing, 1)},
-		failing:  lane{limit: failing},
+		metrics: newMetrics(registry),
+		peers:   make(map[spec.ServerName]*peer),
+		sound:   lane{limit: max(cfg.Workers-failing, 1)},
+		failing: lane{limit: failing},
 	}
 }
 
@@ -168,7 +178,7 @@ func (q *Queue) PeerAlive(server spec.ServerName) {
 	if p == nil {
 		return
 	}
-	p.failures = 0
+	q.forgetFailures(p)
 	if p.state != sleeping {
 		return
 	}

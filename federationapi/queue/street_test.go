@@ -3,16 +3,19 @@ package queue_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/federationapi/queue"
@@ -107,10 +110,11 @@ func count(from, to int) (all []int) {
 
 // A post is a queue that runs, on a real database, inside a synctest bubble.
 type post struct {
-	t     *testing.T
-	store *sqlite.Store
-	queue *queue.Queue
-	stop  func()
+	t        *testing.T
+	store    *sqlite.Store
+	queue    *queue.Queue
+	registry *prometheus.Registry
+	stop     func()
 }
 
 // inBubble runs a test in a bubble with a path for its database.
@@ -120,15 +124,15 @@ func inBubble(t *testing.T, test func(t *testing.T, path string)) {
 }
 
 // openPost opens the database, starts the queue and lets it come to rest.
-func openPost(t *testing.T, path string, s *street, cfg queue.Config, wrap ...func(*post) queue.Store) *post {
+func openPost(t *testing.T, path string, s queue.Sender, cfg queue.Config, wrap ...func(*post) queue.Store) *post {
 	t.Helper()
-	p := &post{t: t, store: openStore(t, path, here)}
+	p := &post{t: t, store: openStore(t, path, here), registry: prometheus.NewRegistry()}
 	cfg.Name = here
 	var store queue.Store = p.store
 	if len(wrap) > 0 {
 		store = wrap[0](p)
 	}
-	p.queue = queue.New(cfg, store, s, quiet(), nil)
+	p.queue = queue.New(cfg, store, s, quiet(), p.registry)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.queue.Run(ctx) }()
@@ -149,9 +153,16 @@ func openPost(t *testing.T, path string, s *street, cfg queue.Config, wrap ...fu
 // put places numbered EDUs in the outbox, without waking the queue.
 func (p *post) put(server spec.ServerName, numbers ...int) {
 	p.t.Helper()
+	p.putLong(server, 0, numbers...)
+}
+
+// putLong is put with EDUs that are longer by so many bytes.
+func (p *post) putLong(server spec.ServerName, longer int, numbers ...int) {
+	p.t.Helper()
 	var b todevice.Batch
 	for _, n := range numbers {
-		b.EDUs = append(b.EDUs, todevice.EDU{Destination: server, JSON: fmt.Appendf(nil, `{"n":%d}`, n)})
+		edu := fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, n, strings.Repeat("x", longer))
+		b.EDUs = append(b.EDUs, todevice.EDU{Destination: server, JSON: edu})
 	}
 	if _, err := p.store.Accept(context.Background(), b); err != nil {
 		p.t.Fatal(err)
@@ -178,4 +189,52 @@ func (p *post) destination() (todevice.Destination, bool) {
 		return todevice.Destination{}, false
 	}
 	return waiting[0], true
+}
+
+var errDown = errors.New("connection refused")
+
+// failing answers the first n attempts with an error, all if n is 0.
+func failing(n int, err error) func(context.Context, attempt, int) error {
+	return func(_ context.Context, _ attempt, nth int) error {
+		if n == 0 || nth <= n {
+			return err
+		}
+		return nil
+	}
+}
+
+// observed is a store that a test looks into.
+type observed struct {
+	queue.Store
+	failed func(todevice.Destination, string)
+	forget func()
+	next   func() error
+	none   func()
+}
+
+func (o observed) NextTransaction(ctx context.Context, server spec.ServerName, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
+	if o.next != nil {
+		if err := o.next(); err != nil {
+			return nil, err
+		}
+	}
+	txn, err := o.Store.NextTransaction(ctx, server, maxEDUs, maxBytes)
+	if txn == nil && err == nil && o.none != nil {
+		o.none()
+	}
+	return txn, err
+}
+
+func (o observed) TransactionFailed(ctx context.Context, d todevice.Destination, reason string) error {
+	if o.failed != nil {
+		o.failed(d, reason)
+	}
+	return o.Store.TransactionFailed(ctx, d, reason)
+}
+
+func (o observed) ForgetFailures(ctx context.Context, server spec.ServerName) error {
+	if o.forget != nil {
+		o.forget()
+	}
+	return o.Store.ForgetFailures(ctx, server)
 }

@@ -25,13 +25,15 @@ func refusePrivate(_, address string, _ syscall.RawConn) error {
 }
 
 // public tells whether an address belongs to the Internet, and not to this
-// machine, its network or a special use.
+// machine, its network or a special use. Of IPv6, only what is handed out for use
+// is public, and all else (loopback, link-local, unique local, multicast, discard,
+// what stands for an IPv4 address) is not.
 //
 // https://www.iana.org/assignments/iana-ipv4-special-registry/
 // https://www.iana.org/assignments/iana-ipv6-special-registry/
 func public(addr netip.Addr) bool {
 	addr = embedded(addr.Unmap().WithZone(""))
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Is6() && !netip.MustParsePrefix("2000::/3").Contains(addr) {
 		return false
 	}
 	for _, reserved := range reservedRanges() {
@@ -60,20 +62,19 @@ func embedded(addr netip.Addr) netip.Addr {
 // reservedRanges are those that netip does not tell by itself.
 func reservedRanges() []netip.Prefix {
 	return []netip.Prefix{
-		netip.MustParsePrefix("0.0.0.0/8"),       // this network
-		netip.MustParsePrefix("100.64.0.0/10"),   // carriers' address translation
-		netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments
-		netip.MustParsePrefix("192.0.2.0/24"),    // documentation
-		netip.MustParsePrefix("192.88.99.0/24"),  // 6to4 relays, withdrawn
-		netip.MustParsePrefix("198.18.0.0/15"),   // benchmarks
-		netip.MustParsePrefix("198.51.100.0/24"), // documentation
-		netip.MustParsePrefix("203.0.113.0/24"),  // documentation
-		netip.MustParsePrefix("240.0.0.0/4"),     // reserved
-		netip.MustParsePrefix("64:ff9b:1::/48"),  // local address translation
-		netip.MustParsePrefix("100::/64"),        // discard
-		netip.MustParsePrefix("2001::/23"),       // protocol assignments
-		netip.MustParsePrefix("2001:db8::/32"),   // documentation
-		netip.MustParsePrefix("3fff::/20"),       // documentation
-		netip.MustParsePrefix("fec0::/10"),       // site-local, withdrawn
+		netip.MustParsePrefix("0.0.0.0/8"),        // this network
+		netip.MustParsePrefix("100.64.0.0/10"),    // carriers' address translation
+		netip.MustParsePrefix("168.63.129.16/32"), // the host, for a virtual machine of Azure's
+		netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments
+		netip.MustParsePrefix("192.0.2.0/24"),     // documentation
+		netip.MustParsePrefix("192.88.99.0/24"),   // 6to4 relays, withdrawn
+		netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks
+		netip.MustParsePrefix("198.51.100.0/24"),  // documentation
+		netip.MustParsePrefix("203.0.113.0/24"),   // documentation
+		netip.MustParsePrefix("240.0.0.0/4"),      // reserved
+		netip.MustParsePrefix("2001::/23"),        // protocol assignments: Teredo, ORCHID, benchmarks
+		netip.MustParsePrefix("2001:db8::/32"),    // documentation
+		netip.MustParsePrefix("3ffe::/16"),        // an experiment, withdrawn
+		netip.MustParsePrefix("3fff::/20"),        // documentation
 	}
 }

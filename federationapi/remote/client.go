@@ -26,20 +26,38 @@ import (
 )
 
 const (
-	// requestTimeout bounds a request to another server, its answer included. It is
-	// generous: a server that is only slow would otherwise get everything twice.
-	requestTimeout = 60 * time.Second
-	// connectTimeout bounds the making of a connection, dialTimeout of that the TCP
-	// part for one address.
-	connectTimeout = 20 * time.Second
-	dialTimeout    = 10 * time.Second
-	idleTimeout    = 90 * time.Second
+	idleTimeout = 90 * time.Second
 	// keyAnswerLimit and sendAnswerLimit are the sizes in bytes up to which answers
 	// are read.
 	keyAnswerLimit  = 256 << 10
 	sendAnswerLimit = 1 << 20
-	headerLimit     = 64 << 10
+
+	keysPath = "/_matrix/key/v2/server"
 )
+
+// limits are what another server may take of us.
+type limits struct {
+	// request bounds a request, its answer included. It is generous: a server that is
+	// only slow would otherwise get everything twice.
+	request time.Duration
+	// connect bounds the making of a connection, TLS included, and dial of that the
+	// part before TLS, for all addresses of a name.
+	connect, dial time.Duration
+	// wellKnown bounds the reading of a well-known file, its redirects included.
+	wellKnown time.Duration
+	// headers is the size of an answer's headers in bytes.
+	headers int64
+}
+
+func usual() limits {
+	return limits{
+		request:   60 * time.Second,
+		connect:   20 * time.Second,
+		dial:      10 * time.Second,
+		wellKnown: 10 * time.Second,
+		headers:   64 << 10,
+	}
+}
 
 // Config says how other servers are reached.
 type Config struct {
@@ -52,33 +70,52 @@ type Config struct {
 	VerifyCertificates bool
 	// AllowPrivateAddresses lets names lead to loopback and private ranges.
 	AllowPrivateAddresses bool
+	// Servers are those that requests may go to.
+	Servers todevice.ServerRules
 	// Transport carries the requests, addressed by the servers' names, instead of
-	// connections of our own to where they lead; nil but in tests.
+	// connections of our own to where Hosts lead; nil but in tests.
 	Transport http.RoundTripper
 }
+
+// ErrDenied: the server is one this one is to have nothing to do with. No request
+// was made, nor its name looked up.
+var ErrDenied = errors.New("the server is denied by the configuration")
 
 // A Client makes requests to other servers by their names, and signs them.
 type Client struct {
 	name     spec.ServerName // ours
 	key      signing.Key
 	cfg      Config
+	limits   limits
 	resolver *resolver
 	http     http.Client
+	network  network
 }
 
 // New makes the client of the server of this name.
 func New(cfg Config, name spec.ServerName, key signing.Key) *Client {
-	c := &Client{name: name, key: key, cfg: cfg}
-	c.resolver = newResolver(cfg.Hosts, &wellKnown{http: http.Client{
+	return newClient(cfg, name, key, usual())
+}
+
+func newClient(cfg Config, name spec.ServerName, key signing.Key, limits limits) *Client {
+	c := &Client{name: name, key: key, cfg: cfg, limits: limits, network: network{refuse: refusePrivate}}
+	c.network.dial = c.dial
+	files := &wellKnown{http: http.Client{
 		Transport: &http.Transport{
-			DialContext:            c.dialer(false).DialContext,
+			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+				return c.network.dial(ctx, address, false)
+			},
 			TLSClientConfig:        c.tls(""),
+			TLSHandshakeTimeout:    limits.wellKnown, // it goes on when its request is given up
 			DisableKeepAlives:      true,
-			MaxResponseHeaderBytes: headerLimit,
+			MaxResponseHeaderBytes: limits.headers,
 		},
-		Timeout:       wellKnownTimeout,
+		Timeout:       limits.wellKnown,
 		CheckRedirect: onlyHTTPS,
-	}})
+	}}
+	c.resolver = newResolver(cfg.Hosts, files.delegate, func(ctx context.Context, service, proto, name string) (string, []*net.SRV, error) {
+		return c.network.names.LookupSRV(ctx, service, proto, name)
+	})
 	c.http = http.Client{
 		Transport:     cfg.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -89,10 +126,16 @@ func New(cfg Config, name spec.ServerName, key signing.Key) *Client {
 			IdleConnTimeout:        idleTimeout,
 			MaxIdleConnsPerHost:    1,
 			MaxIdleConns:           1000,
-			MaxResponseHeaderBytes: headerLimit,
+			MaxResponseHeaderBytes: limits.headers,
 		}
 	}
 	return c
+}
+
+// Forget has a server looked up anew at the next request, whatever is known of it.
+func (c *Client) Forget(server spec.ServerName) {
+	c.resolver.found.drop(server)
+	c.resolver.delegations.drop(server)
 }
 
 // Close gives up the connections that are kept open for later requests.
@@ -109,16 +152,42 @@ type answer struct {
 
 // ServerKeys gives the object in which a server publishes its keys, unchecked.
 func (c *Client) ServerKeys(ctx context.Context, server spec.ServerName) ([]byte, error) {
-	got, err := c.do(ctx, http.MethodGet, server, "/_matrix/key/v2/server", nil, keyAnswerLimit)
-	switch {
-	case err != nil:
+	got, err := c.do(ctx, http.MethodGet, server, keysPath, nil, keyAnswerLimit)
+	if err != nil {
 		return nil, err
+	}
+	return publishedIn(got)
+}
+
+func publishedIn(got answer) ([]byte, error) {
+	switch {
 	case got.status != http.StatusOK:
 		return nil, refusal(got)
 	case !got.whole:
 		return nil, errors.New("the answer is too long or broke off")
 	}
 	return got.body, nil
+}
+
+// ErrFixedAddress: where a name leads to is not looked up, but configured.
+var ErrFixedAddress = errors.New("the server has a fixed address in the configuration")
+
+// OwnKeys gives the key object that other servers are given when they look this
+// one's name up and ask for its keys, unchecked: whoever answers there is this
+// server to them.
+func (c *Client) OwnKeys(ctx context.Context) ([]byte, error) {
+	if _, ok := c.cfg.Hosts[c.name]; ok {
+		return nil, ErrFixedAddress
+	}
+	return c.publishedKeys(ctx, c.name)
+}
+
+func (c *Client) publishedKeys(ctx context.Context, server spec.ServerName) ([]byte, error) {
+	got, err := c.get(ctx, server, keysPath, keyAnswerLimit)
+	if err != nil {
+		return nil, err
+	}
+	return publishedIn(got)
 }
 
 // SendTransaction brings a transaction to a server and returns once the server
@@ -139,15 +208,37 @@ func (c *Client) SendTransaction(ctx context.Context, server spec.ServerName, tx
 
 // do makes a signed request and reads the answer.
 func (c *Client) do(ctx context.Context, method string, server spec.ServerName, uri string, body json.RawMessage, limit int64) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.limits.request)
 	defer cancel()
+	if server == c.name {
+		return answer{}, fmt.Errorf("make the request: %w", errNotAnother)
+	}
 	request, err := c.request(ctx, method, server, uri, body)
+	if err == nil {
+		err = c.sign(request, server, uri, body)
+	}
 	if err != nil {
 		return answer{}, fmt.Errorf("make the request: %w", err)
 	}
+	return c.exchange(request, server, limit)
+}
+
+// get makes a request that needs no signature, to this server's own name too.
+func (c *Client) get(ctx context.Context, server spec.ServerName, uri string, limit int64) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.limits.request)
+	defer cancel()
+	request, err := c.request(ctx, http.MethodGet, server, uri, nil)
+	if err != nil {
+		return answer{}, fmt.Errorf("make the request: %w", err)
+	}
+	return c.exchange(request, server, limit)
+}
+
+// exchange sends a request and reads the answer.
+func (c *Client) exchange(request *http.Request, server spec.ServerName, limit int64) (answer, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
-		if ctx.Err() == nil {
+		if request.Context().Err() == nil {
 			c.resolver.forget(server) // it may have moved
 		}
 		return answer{}, withoutURL(err)
@@ -159,11 +250,13 @@ func (c *Client) do(ctx context.Context, method string, server spec.ServerName, 
 	return got, nil
 }
 
-// request makes the signed request, addressed by the server's own name: where that
-// leads to is found out in dialTLS.
+var errNotAnother = errors.New("not the name of another server")
+
+// request makes a request, addressed by the server's own name: where that leads to
+// is found out in dialTLS.
 func (c *Client) request(ctx context.Context, method string, server spec.ServerName, uri string, body json.RawMessage) (*http.Request, error) {
-	if server == c.name || !todevice.ValidServerName(server) || strings.HasSuffix(string(server), noPort) {
-		return nil, errors.New("not the name of another server")
+	if err := c.admit(server); err != nil {
+		return nil, err
 	}
 	routes, err := c.resolver.routes(ctx, server)
 	if err != nil {
@@ -188,7 +281,18 @@ func (c *Client) request(ctx context.Context, method string, server spec.ServerN
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	return request, c.sign(request, server, uri, body)
+	return request, nil
+}
+
+// admit refuses what is no server name, or a denied one.
+func (c *Client) admit(server spec.ServerName) error {
+	if !todevice.ValidServerName(server) || strings.HasSuffix(string(server), noPort) {
+		return errNotAnother
+	}
+	if server != c.name && !c.cfg.Servers.Admit(server) {
+		return ErrDenied
+	}
+	return nil
 }
 
 func (c *Client) sign(request *http.Request, server spec.ServerName, uri string, body json.RawMessage) error {
@@ -218,13 +322,4 @@ func (c *Client) tls(name string) *tls.Config {
 		InsecureSkipVerify: !c.cfg.VerifyCertificates,
 		MinVersion:         tls.VersionTLS12,
 	}
-}
-
-// dialer gives the dialer for an address that was found, or configured.
-func (c *Client) dialer(configured bool) *net.Dialer {
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	if !configured && !c.cfg.AllowPrivateAddresses {
-		dialer.Control = refusePrivate
-	}
-	return dialer
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/federationapi/remotetest"
+	"github.com/chappe-im/chappe/todevice"
 )
 
 // The servers of the tests: ours, and one it sends to.
@@ -155,5 +156,17 @@ func TestConnectionTheServerClosedCostsNoFailure(t *testing.T) {
 			t.Fatalf("request %d: %v, %d taken", i, err, taken.Load())
 		}
 		r.CloseClientConnections()
+	}
+}
+
+func TestDeniedServerIsNotAsked(t *testing.T) {
+	r := remotetest.New(t, there)
+	cfg := remotetest.Reaching(r)
+	cfg.Servers = todevice.NewServerRules(nil, []string{"there.test"})
+	if err := deliver(t, cfg, there); !errors.Is(err, remote.ErrDenied) {
+		t.Errorf("got %v", err)
+	}
+	if r.TimesAsked() != 0 {
+		t.Errorf("asked %d times", r.TimesAsked())
 	}
 }

@@ -7,9 +7,20 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 )
+
+// A network is what connections go out by. Tests have one of their own.
+type network struct {
+	// names looks names up, nil for the system's way.
+	names *net.Resolver
+	// refuse is told the final address of each connection that is not configured.
+	refuse func(network, address string, _ syscall.RawConn) error
+	// dial connects to host:port, which was configured or found.
+	dial func(ctx context.Context, address string, configured bool) (net.Conn, error)
+}
 
 // noPort is put to a server name without a port, since the transport would put
 // 443, and so keep one connection for two servers: example.org is looked up where
@@ -28,7 +39,7 @@ func authority(server spec.ServerName) string {
 // to one server name, as its certificate was checked for that one.
 func (c *Client) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
 	server := spec.ServerName(strings.TrimSuffix(address, noPort))
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.limits.connect)
 	defer cancel()
 	routes, err := c.resolver.routes(ctx, server)
 	if err != nil {
@@ -47,7 +58,7 @@ func (c *Client) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 }
 
 func (c *Client) connect(ctx context.Context, to route) (net.Conn, error) {
-	plain, err := c.dialer(to.configured).DialContext(ctx, "tcp", to.address)
+	plain, err := c.network.dial(ctx, to.address, to.configured)
 	if err != nil {
 		return nil, err
 	}
@@ -56,4 +67,13 @@ func (c *Client) connect(ctx context.Context, to route) (net.Conn, error) {
 		return nil, errors.Join(fmt.Errorf("TLS for %s: %w", to.tlsName, err), plain.Close())
 	}
 	return secure, nil
+}
+
+// dial connects to an address that was found, or configured.
+func (c *Client) dial(ctx context.Context, address string, configured bool) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: c.limits.dial, Resolver: c.network.names}
+	if !configured && !c.cfg.AllowPrivateAddresses {
+		dialer.Control = c.network.refuse
+	}
+	return dialer.DialContext(ctx, "tcp", address)
 }

@@ -38,60 +38,80 @@ type route struct {
 // configured, and by redirects to any address, private ones of this network too.
 type resolver struct {
 	hosts map[spec.ServerName]string
-	// delegate gives the name a server's well-known file delegates to, and for how
-	// long that may be kept.
+	// delegate gives the name a server's well-known file delegates to, or an error,
+	// and for how long that may be kept.
 	delegate func(context.Context, spec.ServerName) (spec.ServerName, time.Duration, error)
 	// lookupSRV is that of net.Resolver.
-	lookupSRV func(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
-	cache     *routeCache
+	lookupSRV   func(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
+	found       *cache[[]route]
+	delegations *cache[delegation]
 }
 
-func newResolver(hosts map[spec.ServerName]string, files *wellKnown) *resolver {
+func newResolver(hosts map[spec.ServerName]string,
+	delegate func(context.Context, spec.ServerName) (spec.ServerName, time.Duration, error),
+	lookupSRV func(ctx context.Context, service, proto, name string) (string, []*net.SRV, error),
+) *resolver {
 	return &resolver{
-		hosts:     hosts,
-		delegate:  files.delegate,
-		lookupSRV: net.DefaultResolver.LookupSRV,
-		cache:     newRouteCache(),
+		hosts: hosts, delegate: delegate, lookupSRV: lookupSRV,
+		found: newCache[[]route](), delegations: newCache[delegation](),
 	}
 }
 
 // routes gives the ways to a server, the first to be tried first. There is at
 // least one, and all have the same Host header.
 func (r *resolver) routes(ctx context.Context, server spec.ServerName) ([]route, error) {
+	return r.follow(ctx, server, nil)
+}
+
+// follow is routes, and notes the way there.
+func (r *resolver) follow(ctx context.Context, server spec.ServerName, t *trail) ([]route, error) {
 	if address, ok := r.hosts[server]; ok {
+		t.note("federation.hosts", time.Now(), "fixed at "+address, nil)
 		return []route{{address: address, host: string(server), tlsName: todevice.Host(server), configured: true}}, nil
 	}
-	if routes, ok := r.cache.load(server, time.Now()); ok {
+	if routes, ok := r.found.load(server, time.Now()); ok {
 		return routes, nil
 	}
-	routes, lifetime, err := r.find(ctx, server)
+	routes, expires, err := r.find(ctx, server, t)
 	if err != nil {
 		return nil, err
 	}
-	r.cache.store(server, routes, time.Now().Add(lifetime))
+	r.found.store(server, routes, expires)
 	return routes, nil
 }
 
 // forget has a server looked up anew the next time.
-func (r *resolver) forget(server spec.ServerName) { r.cache.drop(server) }
+func (r *resolver) forget(server spec.ServerName) {
+	r.found.drop(server)
+	r.delegations.change(server, delegation.doubt)
+}
 
-// find takes the steps of the specification, in their order.
+// find takes the steps of the specification, in their order, and gives until when
+// what it finds is to be kept.
 //
 // https://spec.matrix.org/v1.15/server-server-api/#resolving-server-names
-func (r *resolver) find(ctx context.Context, server spec.ServerName) ([]route, time.Duration, error) {
+func (r *resolver) find(ctx context.Context, server spec.ServerName, t *trail) ([]route, time.Time, error) {
+	expires := time.Now().Add(recordLifetime)
 	if routes := spelledOut(server); routes != nil { // steps 1 and 2
-		return routes, recordLifetime, nil
+		t.note("the name itself", time.Now(), "leads to "+routes[0].address, nil)
+		return routes, expires, nil
 	}
-	delegated, lifetime, err := r.delegate(ctx, server) // step 3
+	delegated, err := r.delegation(ctx, server, t) // step 3
 	if err != nil {
-		routes, err := r.byRecords(ctx, server) // steps 4 to 6
-		return routes, recordLifetime, err
+		return nil, time.Time{}, err
 	}
-	if routes := spelledOut(delegated); routes != nil { // steps 3.1 and 3.2
-		return routes, lifetime, nil
+	if delegated.expires.Before(expires) {
+		expires = delegated.expires
 	}
-	routes, err := r.byRecords(ctx, delegated) // steps 3.3 to 3.5
-	return routes, min(lifetime, recordLifetime), err
+	if delegated.to == "" {
+		routes, err := r.byRecords(ctx, server, t) // steps 4 to 6
+		return routes, expires, err
+	}
+	if routes := spelledOut(delegated.to); routes != nil { // steps 3.1 and 3.2
+		return routes, expires, nil
+	}
+	routes, err := r.byRecords(ctx, delegated.to, t) // steps 3.3 to 3.5
+	return routes, expires, err
 }
 
 // spelledOut gives the route to a name that is an IP literal or has a port, and
@@ -111,10 +131,12 @@ func spelledOut(server spec.ServerName) []route {
 
 // byRecords gives the routes to a plain DNS name: those of its SRV records, of the
 // registered service or else of the older one, or else the name itself.
-func (r *resolver) byRecords(ctx context.Context, server spec.ServerName) ([]route, error) {
+func (r *resolver) byRecords(ctx context.Context, server spec.ServerName, t *trail) ([]route, error) {
 	name := string(server)
 	for _, service := range []string{"matrix-fed", "matrix"} {
-		_, records, _ := r.lookupSRV(ctx, service, "tcp", name)
+		began := time.Now()
+		_, records, err := r.lookupSRV(ctx, service, "tcp", name)
+		t.noteRecords(service, name, began, records, err)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

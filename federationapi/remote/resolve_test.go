@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -16,11 +17,23 @@ import (
 type fakeNames struct {
 	files   map[spec.ServerName]spec.ServerName
 	records map[string][]*net.SRV
-	asked   int
+	// answer is that of every file, if it is not nil.
+	answer *fileAnswer
+	asked  int
+}
+
+// A fileAnswer is what asking for a well-known file comes to.
+type fileAnswer struct {
+	to       spec.ServerName
+	lifetime time.Duration
+	err      error
 }
 
 func (f *fakeNames) delegate(_ context.Context, server spec.ServerName) (spec.ServerName, time.Duration, error) {
 	f.asked++
+	if f.answer != nil {
+		return f.answer.to, f.answer.lifetime, f.answer.err
+	}
 	if name, ok := f.files[server]; ok {
 		return name, time.Hour, nil
 	}
@@ -35,7 +48,7 @@ func (f *fakeNames) lookupSRV(_ context.Context, service, proto, name string) (s
 }
 
 func (f *fakeNames) resolver(hosts map[spec.ServerName]string) *resolver {
-	return &resolver{hosts: hosts, delegate: f.delegate, lookupSRV: f.lookupSRV, cache: newRouteCache()}
+	return newResolver(hosts, f.delegate, f.lookupSRV)
 }
 
 func TestNamesAreResolvedInTheStepsOfTheSpecification(t *testing.T) {
@@ -88,29 +101,94 @@ func TestNamesAreResolvedInTheStepsOfTheSpecification(t *testing.T) {
 	}
 }
 
-func TestRoutesAreKeptUntilForgotten(t *testing.T) {
-	names := &fakeNames{}
-	r := names.resolver(nil)
-	for step, want := range []int{1, 1, 2} {
-		if step == 2 {
-			r.forget("a.test")
-		}
-		if _, err := r.routes(context.Background(), "a.test"); err != nil || names.asked != want {
-			t.Errorf("step %d: asked %d times, %v; want %d", step, names.asked, err, want)
-		}
+func TestWhatIsFoundIsKeptForItsTime(t *testing.T) {
+	const second, minute = time.Second, time.Minute
+	for _, c := range []struct {
+		name     string
+		answer   fileAnswer
+		at       []time.Duration
+		asked    []int
+		failures bool // of connections, after each look
+	}{
+		{"a delegation, by its headers", fileAnswer{to: "fed.test", lifetime: 30 * minute},
+			[]time.Duration{0, 30*minute - second, 30 * minute}, []int{1, 1, 2}, false},
+		{"a delegation for a day, its records for an hour", fileAnswer{to: "fed.test", lifetime: 24 * time.Hour},
+			[]time.Duration{0, 2 * time.Hour, 24*time.Hour - second, 24 * time.Hour}, []int{1, 1, 1, 2}, false},
+		{"a delegation, in doubt after a failure", fileAnswer{to: "fed.test", lifetime: 24 * time.Hour},
+			[]time.Duration{0, second, minute, minute + second, 2 * minute}, []int{1, 1, 2, 2, 3}, true},
+		{"no delegation", fileAnswer{err: errNotDelegated, lifetime: time.Hour},
+			[]time.Duration{0, time.Hour - second, time.Hour}, []int{1, 1, 2}, false},
+		{"no delegation, and failures", fileAnswer{err: errNotDelegated, lifetime: time.Hour},
+			[]time.Duration{0, second, minute, 30 * minute, time.Hour}, []int{1, 1, 1, 1, 2}, true},
+		{"a dead file, and failures", fileAnswer{err: errors.New("dead"), lifetime: faultLifetime},
+			[]time.Duration{0, second, minute, faultLifetime - second, faultLifetime}, []int{1, 1, 1, 1, 2}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				names := &fakeNames{answer: &c.answer}
+				r := names.resolver(nil)
+				began := time.Now()
+				for i, after := range c.at {
+					time.Sleep(time.Until(began.Add(after)))
+					if _, err := r.routes(t.Context(), "a.test"); err != nil || names.asked != c.asked[i] {
+						t.Errorf("after %v: asked %d times, %v; want %d", after, names.asked, err, c.asked[i])
+					}
+					if c.failures {
+						r.forget("a.test")
+					}
+				}
+			})
+		})
 	}
 }
 
-func TestRouteCacheIsBoundedAndExpires(t *testing.T) {
-	c, now := newRouteCache(), time.Now()
-	for i := range maxCachedRoutes + 10 {
-		c.store(spec.ServerName(time.Duration(i).String()), nil, now.Add(time.Hour))
+func TestDelegationOutlivesAFileThatCannotBeReadJustNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := &fakeNames{answer: &fileAnswer{to: "1.2.3.4:5", lifetime: 24 * time.Hour}}
+		r := names.resolver(nil)
+		for _, c := range []struct {
+			answer fileAnswer
+			want   string
+		}{
+			{fileAnswer{to: "1.2.3.4:5", lifetime: 24 * time.Hour}, "1.2.3.4:5"},
+			{fileAnswer{err: errors.New("dead"), lifetime: faultLifetime}, "1.2.3.4:5"},
+			{fileAnswer{to: "1.2.3.4:6", lifetime: 24 * time.Hour}, "1.2.3.4:6"},
+			{fileAnswer{err: errNotDelegated, lifetime: time.Hour}, "a.test:8448"},
+		} {
+			names.answer = &c.answer
+			routes, err := r.routes(t.Context(), "a.test")
+			if err != nil || routes[0].address != c.want {
+				t.Errorf("%+v: leads to %v, %v; want %s", c.answer, routes, err, c.want)
+			}
+			r.forget("a.test")
+			time.Sleep(minWellKnownLifetime)
+		}
+	})
+}
+
+func TestCancelledLookUpIsNotKept(t *testing.T) {
+	names := &fakeNames{answer: &fileAnswer{to: "1.2.3.4:5", lifetime: time.Hour}}
+	r := names.resolver(nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if routes, err := r.routes(ctx, "a.test"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v", routes, err)
 	}
-	if len(c.entries) != maxCachedRoutes {
-		t.Errorf("%d entries, want %d", len(c.entries), maxCachedRoutes)
+	if routes, err := r.routes(t.Context(), "a.test"); err != nil || names.asked != 2 {
+		t.Errorf("got %v, %v, asked %d times", routes, err, names.asked)
 	}
-	c.store("a.test", []route{{address: "x"}}, now.Add(time.Hour))
-	if _, ok := c.load("a.test", now.Add(time.Hour-1)); !ok {
+}
+
+func TestCacheIsBoundedAndExpires(t *testing.T) {
+	c, now := newCache[string](), time.Now()
+	for i := range maxCached + 10 {
+		c.store(spec.ServerName(time.Duration(i).String()), "", now.Add(time.Hour))
+	}
+	if len(c.entries) != maxCached {
+		t.Errorf("%d entries, want %d", len(c.entries), maxCached)
+	}
+	c.store("a.test", "x", now.Add(time.Hour))
+	if got, ok := c.load("a.test", now.Add(time.Hour-1)); !ok || got != "x" {
 		t.Error("forgotten too early")
 	}
 	if _, ok := c.load("a.test", now.Add(time.Hour)); ok {

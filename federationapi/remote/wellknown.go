@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	wellKnownTimeout   = 10 * time.Second
 	wellKnownLimit     = 50 << 10 // bytes
 	wellKnownRedirects = 5
 
@@ -27,6 +26,10 @@ const (
 	wellKnownLifetime    = 24 * time.Hour
 	minWellKnownLifetime = time.Minute
 	maxWellKnownLifetime = 48 * time.Hour
+	// maxRefusalLifetime is how long it is kept at most that a server says it does not
+	// delegate, and faultLifetime how long that the file could not be read.
+	maxRefusalLifetime = time.Hour
+	faultLifetime      = 5 * time.Minute
 )
 
 // A wellKnown reads the files by which servers delegate to another name.
@@ -36,37 +39,48 @@ type wellKnown struct {
 	http http.Client
 }
 
+// errNotDelegated: the server has answered, with something else than a delegation.
+var errNotDelegated = errors.New("no delegation")
+
 // delegate gives the name a server delegates to, and for how long that holds. Any
-// fault of the file is an error, and means that there is no delegation.
+// fault of the file is an error, and means that there is no delegation; how long
+// that holds is given too.
 func (w *wellKnown) delegate(ctx context.Context, server spec.ServerName) (spec.ServerName, time.Duration, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+string(server)+"/.well-known/matrix/server", nil)
 	if err != nil {
-		return "", 0, err
+		return "", faultLifetime, err
 	}
 	response, err := w.http.Do(request)
 	if err != nil {
-		return "", 0, err
+		return "", faultLifetime, withoutURL(err)
 	}
 	defer func() { _ = response.Body.Close() }() // the connection is not used again
-	if response.StatusCode != http.StatusOK {
-		return "", 0, fmt.Errorf("well-known file: HTTP %d", response.StatusCode)
+	switch status := response.StatusCode; {
+	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests:
+		return "", faultLifetime, fmt.Errorf("HTTP %d", status)
+	case status != http.StatusOK:
+		return "", min(lifetime(response.Header, time.Now()), maxRefusalLifetime), fmt.Errorf("%w: HTTP %d", errNotDelegated, status)
 	}
 	content, err := io.ReadAll(io.LimitReader(response.Body, wellKnownLimit+1))
 	if err != nil {
-		return "", 0, err
+		return "", faultLifetime, err
 	}
+	kept := lifetime(response.Header, time.Now())
 	delegated, err := readWellKnown(content)
-	return delegated, lifetime(response.Header, time.Now()), err
+	if err != nil {
+		return "", min(kept, maxRefusalLifetime), err
+	}
+	return delegated, kept, nil
 }
 
 func readWellKnown(content json.RawMessage) (spec.ServerName, error) {
 	if len(content) > wellKnownLimit {
-		return "", errors.New("well-known file: too long")
+		return "", fmt.Errorf("%w: the file is too long", errNotDelegated)
 	}
 	file, _ := rawjson.Object(content)
 	name, _ := rawjson.Text(file["m.server"])
 	if !todevice.ValidServerName(spec.ServerName(name)) {
-		return "", errors.New("well-known file: m.server is not a server name")
+		return "", fmt.Errorf("%w: m.server is not a server name", errNotDelegated)
 	}
 	return spec.ServerName(name), nil
 }

@@ -74,6 +74,9 @@ func ServeTLS(t *testing.T, name spec.ServerName, handler http.Handler) (*httpte
 // Address is the host:port the server listens at.
 func (r *Server) Address() string { return r.http.Listener.Addr().String() }
 
+// Certificate is what the server shows, which nobody trusts who was not told to.
+func (r *Server) Certificate() *x509.Certificate { return r.http.Certificate() }
+
 // CloseClientConnections closes the connections that other servers keep open.
 func (r *Server) CloseClientConnections() { r.http.CloseClientConnections() }
 
@@ -95,7 +98,7 @@ func (r *Server) TimesAsked() int {
 func (r *Server) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.mu.Lock()
 	r.Asked++
-	answer, object := r.Answer, r.object()
+	answer, object := r.Answer, r.Object()
 	r.mu.Unlock()
 	if answer != nil {
 		answer(w, request)
@@ -108,8 +111,8 @@ func (r *Server) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	_, _ = w.Write(object)
 }
 
-// object writes the key object. The caller holds mu.
-func (r *Server) object() []byte {
+// Object writes the key object. No other goroutine may change the server meanwhile.
+func (r *Server) Object() []byte {
 	fields := gomatrixserverlib.ServerKeyFields{
 		ServerName:    r.Name,
 		VerifyKeys:    map[gomatrixserverlib.KeyID]gomatrixserverlib.VerifyKey{},
@@ -142,11 +145,7 @@ func Reaching(remotes ...*Server) remote.Config {
 	cfg := remote.Config{Hosts: map[spec.ServerName]string{}, CAPool: x509.NewCertPool(), VerifyCertificates: true}
 	for _, r := range remotes {
 		cfg.Hosts[r.Name] = r.Address()
-		certificate, err := x509.ParseCertificate(r.http.TLS.Certificates[0].Certificate[0])
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		cfg.CAPool.AddCert(certificate)
+		cfg.CAPool.AddCert(r.Certificate())
 	}
 	return cfg
 }

@@ -49,10 +49,17 @@ var keyVersion = regexp.MustCompile(`^[a-zA-Z0-9_]+$`)
 // that a key may come from there: one line with the algorithm, the version and the
 // seed in unpadded base64.
 func LoadOrCreate(path string) (Key, error) {
-	content, err := os.ReadFile(path)
+	key, err := Load(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return createKey(path)
 	}
+	return key, err
+}
+
+// Load reads the signing key from a file. It fails with fs.ErrNotExist if there is
+// none.
+func Load(path string) (Key, error) {
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("read the signing key: %w", err)
 	}

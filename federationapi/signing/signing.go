@@ -50,7 +50,8 @@ func (t Request) Message(body json.RawMessage) ([]byte, error) {
 	return append(append(message, ','), target[1:]...), nil
 }
 
-// SignObject gives a JSON object with our signature added, in canonical form.
+// SignObject gives a JSON object with our signature added, in canonical form. The
+// signatures it carries already stay beside it.
 //
 // https://spec.matrix.org/v1.15/appendices/#signing-json
 func SignObject(raw json.RawMessage, name spec.ServerName, key Key) (json.RawMessage, error) {
@@ -58,8 +59,7 @@ func SignObject(raw json.RawMessage, name spec.ServerName, key Key) (json.RawMes
 	if err != nil {
 		return nil, err
 	}
-	signatures := map[spec.ServerName]map[gomatrixserverlib.KeyID]string{name: {key.ID: key.Sign(message)}}
-	if members["signatures"], err = json.Marshal(signatures); err != nil {
+	if members["signatures"], err = addSignature(members["signatures"], name, key.ID, key.Sign(message)); err != nil {
 		return nil, err
 	}
 	signed, err := json.Marshal(members)
@@ -67,6 +67,21 @@ func SignObject(raw json.RawMessage, name spec.ServerName, key Key) (json.RawMes
 		return nil, err
 	}
 	return canonicaljson.Encode(signed)
+}
+
+// addSignature puts a signature into a signatures member, nil where there is none.
+func addSignature(raw json.RawMessage, name spec.ServerName, id gomatrixserverlib.KeyID, signature string) (json.RawMessage, error) {
+	signatures := map[spec.ServerName]map[gomatrixserverlib.KeyID]string{}
+	if raw != nil {
+		if err := json.Unmarshal(raw, &signatures); err != nil || signatures == nil {
+			return nil, errors.New("signatures is not signers with their signatures")
+		}
+	}
+	if signatures[name] == nil {
+		signatures[name] = map[gomatrixserverlib.KeyID]string{}
+	}
+	signatures[name][id] = signature
+	return json.Marshal(signatures)
 }
 
 // VerifyObject checks that a JSON object carries the signature of name with key.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
 )
 
 // vectors is the part of the specification's appendix that concerns the signing of
@@ -101,6 +103,35 @@ func TestContentIsCoveredExactlyIfThereIsABody(t *testing.T) {
 		got, err := target.Message(body)
 		if err != nil || string(got) != c.want {
 			t.Errorf("message(%s) = %s, %v; want %s", c.body, got, err, c.want)
+		}
+	}
+}
+
+func TestSignatureJoinsThoseThatAreThere(t *testing.T) {
+	_, key := loadVectors(t)
+	other := newKey("2", ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, ed25519.SeedSize)))
+	signed := json.RawMessage(`{"n":1,"unsigned":{"age":1}}`)
+	var err error
+	for _, signer := range []struct {
+		name spec.ServerName
+		key  Key
+	}{{"origin", key}, {"notary", key}, {"notary", other}, {"notary", other}} {
+		if signed, err = SignObject(signed, signer.name, signer.key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, err := range []error{
+		VerifyObject(signed, "origin", key.ID, key.Public()),
+		VerifyObject(signed, "notary", key.ID, key.Public()),
+		VerifyObject(signed, "notary", other.ID, other.Public()),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", signed, err)
+		}
+	}
+	for _, spoiled := range []string{`{"signatures":[]}`, `{"signatures":null}`, `{"signatures":{"a":"b"}}`} {
+		if got, err := SignObject(json.RawMessage(spoiled), "notary", key); err == nil {
+			t.Errorf("%s is signed as %s", spoiled, got)
 		}
 	}
 }

@@ -67,8 +67,32 @@ func (t *tx) accept(b todevice.Batch) (acc todevice.Accepted, err error) {
 		}
 	}
 	t.afterCommit(func() { t.writer.store.arrivals.delivered(arrived) })
+	if err := t.acquaintAll(b); err != nil {
+		return acc, fmt.Errorf("note who knows whom: %w", err)
+	}
+	if acc.StaleDeviceLists, err = t.updateDeviceLists(b); err != nil {
+		return acc, fmt.Errorf("update device lists: %w", err)
+	}
 	acc.Servers, err = t.enqueue(b.EDUs)
 	return acc, err
+}
+
+// updateDeviceLists takes what another server tells of its users' devices and keys,
+// and tells whether it must be asked for any list.
+func (t *tx) updateDeviceLists(b todevice.Batch) (stale bool, err error) {
+	for _, update := range b.DeviceLists {
+		marked, err := t.updateRemoteDevice(update)
+		if err != nil {
+			return false, err
+		}
+		stale = stale || marked
+	}
+	for _, update := range b.SigningKeys {
+		if err := t.updateSigningKeys(update); err != nil {
+			return false, err
+		}
+	}
+	return stale, nil
 }
 
 // refuse says why a batch is not accepted now. One that was accepted before has
@@ -163,8 +187,8 @@ func (t *tx) deliver(send todevice.Send, p placement) (todevice.Event, error) {
 func (t *tx) enqueue(edus []todevice.EDU) ([]spec.ServerName, error) {
 	var servers []spec.ServerName
 	for _, edu := range edus {
-		_, err := t.exec(`INSERT INTO outbox (server, position, edu) VALUES (?, ?, ?)`,
-			string(edu.Destination), t.position(), edu.JSON)
+		_, err := t.exec(`INSERT INTO outbox (server, position, edu, at) VALUES (?, ?, ?, ?)`,
+			string(edu.Destination), t.position(), edu.JSON, nowMillis())
 		if err != nil {
 			return nil, fmt.Errorf("store in outbox: %w", err)
 		}

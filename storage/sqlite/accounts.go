@@ -56,8 +56,12 @@ func (s *Store) Account(ctx context.Context, localpart string) (todevice.Account
 // A device that exists keeps its name and all that waits for it; another is made.
 func (s *Store) Login(ctx context.Context, localpart string, l todevice.Login) (device todevice.Device, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		if exists, err := t.userExists(localpart); err != nil || !exists {
-			return errors.Join(err, unless(exists, todevice.ErrUnknownUser))
+		exists, err := t.userExists(localpart)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			return todevice.ErrUnknownUser
 		}
 		device, err = t.login(localpart, l)
 		return err
@@ -99,10 +103,14 @@ func (t *tx) userExists(localpart string) (exists bool, err error) {
 }
 
 func (t *tx) createUser(a todevice.Account) error {
-	if exists, err := t.userExists(a.Localpart); err != nil || exists {
-		return errors.Join(err, unless(!exists, todevice.ErrUserExists))
+	exists, err := t.userExists(a.Localpart)
+	if err != nil {
+		return err
 	}
-	_, err := t.exec(`INSERT INTO users (localpart, password_hash, admin, created) VALUES (?, ?, ?, ?)`,
+	if exists {
+		return todevice.ErrUserExists
+	}
+	_, err = t.exec(`INSERT INTO users (localpart, password_hash, admin, created) VALUES (?, ?, ?, ?)`,
 		a.Localpart, a.PasswordHash, a.Admin, nowMillis())
 	return err
 }
@@ -134,13 +142,8 @@ func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID,
 	}
 	id, err := t.insert(`INSERT INTO devices (localpart, device_id, display_name, last_seen_ip, last_seen, created)
 		VALUES (?, ?, ?, ?, ?, ?)`, localpart, l.DeviceID, l.DisplayName, l.RemoteAddr, nowMillis(), nowMillis())
-	return todevice.InboxID(id), err
-}
-
-// unless gives err where ok is false.
-func unless(ok bool, err error) error {
-	if ok {
-		return nil
+	if err != nil {
+		return 0, err
 	}
-	return err
+	return todevice.InboxID(id), t.deviceChanged(localpart, l.DeviceID, false)
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,8 +64,9 @@ func (s *Store) DeviceExists(ctx context.Context, inbox todevice.InboxID) (exist
 	return exists, nil
 }
 
-// DeleteDevice deletes a device with its access tokens, its inbox and the memory
-// of its requests. A device that is gone already is no error.
+// DeleteDevice deletes a device with its access tokens, its inbox, its keys, the
+// signatures on them and by them, and the memory of its requests. A device that is
+// gone already is no error.
 func (s *Store) DeleteDevice(ctx context.Context, inbox todevice.InboxID) error {
 	err := s.write(ctx, func(t *tx) error { return t.deleteDevice(inbox) })
 	if err != nil {
@@ -96,13 +98,51 @@ func (s *Store) DeleteDevices(ctx context.Context, localpart string) (gone []tod
 	return gone, nil
 }
 
-// deleteDevice relies on ON DELETE CASCADE for all that belongs to the device.
+// RenameDevice gives a user's device another display name, or fails with
+// todevice.ErrUnknownDevice.
+func (s *Store) RenameDevice(ctx context.Context, localpart, deviceID, displayName string) error {
+	err := s.write(ctx, func(t *tx) error {
+		var old string
+		err := t.queryRow(`SELECT display_name FROM devices WHERE localpart = ? AND device_id = ?`,
+			[]any{localpart, deviceID}, &old)
+		if errors.Is(err, sql.ErrNoRows) {
+			return todevice.ErrUnknownDevice
+		}
+		if err != nil || old == displayName {
+			return err
+		}
+		_, err = t.exec(`UPDATE devices SET display_name = ? WHERE localpart = ? AND device_id = ?`,
+			displayName, localpart, deviceID)
+		if err != nil {
+			return err
+		}
+		return t.deviceChanged(localpart, deviceID, false)
+	})
+	if err != nil {
+		return fmt.Errorf("rename the device: %w", err)
+	}
+	return nil
+}
+
+// deleteDevice relies on ON DELETE CASCADE for all that belongs to the inbox.
 func (t *tx) deleteDevice(inbox todevice.InboxID) error {
+	device, err := t.knownDevice(inbox)
+	if errors.Is(err, todevice.ErrUnknownDevice) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	t.writer.backlog.forget(inbox)
 	t.afterCommit(func() {
 		t.writer.store.sessions.end(inbox)
 		t.writer.store.arrivals.forget(inbox)
 	})
-	_, err := t.exec(`DELETE FROM devices WHERE inbox = ?`, inbox)
-	return err
+	if _, err := t.exec(`DELETE FROM devices WHERE inbox = ?`, inbox); err != nil {
+		return err
+	}
+	if err := t.forgetSignatures(device.User, device.ID); err != nil {
+		return err
+	}
+	return t.deviceChanged(device.User.Localpart, device.ID, true)
 }

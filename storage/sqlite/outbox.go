@@ -2,10 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,9 +17,10 @@ func (s *Store) Destinations(ctx context.Context) ([]todevice.Destination, error
 	// Steps from server to server instead of reading every waiting row.
 	rows, err := s.query(ctx, `WITH RECURSIVE waiting (server) AS (
 			SELECT min(server) FROM outbox
-			UNION ALL SELECT (SELECT min(server) FROM outbox o WHERE o.server > w.server) FROM waiting w WHERE w.server IS NOT NULL)
-		SELECT w.server, coalesce(d.failures, 0), coalesce(d.retry_at, 0)
-		FROM waiting w LEFT JOIN destinations d ON d.server = w.server WHERE w.server IS NOT NULL`)
+			UNION ALL SELECT (SELECT min(server) FROM outbox o WHERE o.server > w.server) FROM waiting w WHERE w.server IS NOT NULL),
+		servers (server) AS (SELECT server FROM waiting WHERE server IS NOT NULL UNION SELECT server FROM device_list_outbox)
+		SELECT s.server, coalesce(d.failures, 0), coalesce(d.retry_at, 0)
+		FROM servers s LEFT JOIN destinations d ON d.server = s.server`)
 	destinations, err := collect(rows, err, func(rows *sql.Rows) (d todevice.Destination, err error) {
 		var retryAt int64
 		err = rows.Scan(&d.Server, &d.Failures, &retryAt)
@@ -36,19 +35,14 @@ func (s *Store) Destinations(ctx context.Context) ([]todevice.Destination, error
 	return destinations, nil
 }
 
-// inFlight is the recorded composition of a transaction: the EDUs that wait for
-// its server up to a position.
-type inFlight struct {
-	id      string
-	created int64
-	upTo    todevice.Position
-}
-
 // NextTransaction gives the transaction to send to a server: the one in flight,
-// byte for byte, or else a new one of what waits, oldest first, at most maxEDUs
-// and about maxBytes (one EDU always fits). It is nil if nothing waits.
+// byte for byte, or else a new one of what waits, messages to devices first and
+// oldest first, at most maxEDUs and about maxBytes (one EDU always fits). It is nil
+// if nothing waits.
 func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
-	flight, err := s.inFlight(ctx, server)
+	flight, err := readInFlight(func(query string, args []any, into ...any) error {
+		return s.queryRow(ctx, query, args, into...)
+	}, server)
 	if err == nil && flight.id == "" {
 		err = s.write(ctx, func(t *tx) error {
 			flight, err = t.compose(server, maxEDUs, maxBytes)
@@ -61,66 +55,48 @@ func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, max
 	if flight.id == "" {
 		return nil, nil
 	}
-	rows, err := s.query(ctx, `SELECT edu FROM outbox WHERE server = ? AND position <= ? ORDER BY position`, string(server), flight.upTo)
-	edus, err := collect(rows, err, func(rows *sql.Rows) (edu json.RawMessage, err error) {
-		err = rows.Scan(&edu)
-		return edu, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the transaction: %w", err)
+	txn := &todevice.Transaction{
+		Destination: server, ID: flight.id, Created: time.UnixMilli(flight.created),
+		Refusals: flight.refusals, Reduced: flight.maxEDUs > 0,
 	}
-	return &todevice.Transaction{Destination: server, ID: flight.id, Created: time.UnixMilli(flight.created), EDUs: edus}, nil
-}
-
-func (s *Store) inFlight(ctx context.Context, server spec.ServerName) (f inFlight, err error) {
-	err = s.queryRow(ctx, `SELECT txn_id, txn_created, txn_upto FROM destinations WHERE server = ? AND txn_id IS NOT NULL`,
-		[]any{string(server)}, &f.id, &f.created, &f.upTo)
-	if errors.Is(err, sql.ErrNoRows) {
-		return inFlight{}, nil
-	}
-	return f, err
-}
-
-// compose records the next transaction. The server has none in flight.
-func (t *tx) compose(server spec.ServerName, maxEDUs, maxBytes int) (f inFlight, err error) {
-	type row struct {
-		position todevice.Position
-		size     int
-	}
-	rows, err := t.query(`SELECT position, length(edu) FROM outbox WHERE server = ? ORDER BY position LIMIT ?`, string(server), maxEDUs)
-	waiting, err := collect(rows, err, func(rows *sql.Rows) (r row, err error) {
-		err = rows.Scan(&r.position, &r.size)
-		return r, err
-	})
-	if err != nil || len(waiting) == 0 {
-		return inFlight{}, err
-	}
-	for i, r := range waiting {
-		if maxBytes -= r.size; i > 0 && maxBytes < 0 {
-			break
+	for class, upTo := range flight.upTo {
+		rows, err := s.query(ctx, `SELECT edu FROM outbox WHERE server = ? AND class = ? AND position <= ? ORDER BY position`,
+			string(server), class, upTo)
+		edus, err := collect(rows, err, func(rows *sql.Rows) (edu json.RawMessage, err error) {
+			err = rows.Scan(&edu)
+			return edu, err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read the transaction: %w", err)
 		}
-		f.upTo = r.position
+		txn.EDUs = append(txn.EDUs, edus...)
 	}
-	// The time tells transactions apart across a database lost and made again.
-	f.created = nowMillis()
-	f.id = fmt.Sprintf("%d-%s", f.created, rand.Text())
-	_, err = t.exec(`INSERT INTO destinations (server, txn_id, txn_created, txn_upto, failures, retry_at, last_error)
-		VALUES (?, ?, ?, ?, 0, 0, '') ON CONFLICT (server) DO UPDATE
-		SET txn_id = excluded.txn_id, txn_created = excluded.txn_created, txn_upto = excluded.txn_upto`,
-		string(server), f.id, f.created, f.upTo)
-	return f, err
+	return txn, nil
 }
 
 // TransactionDone removes the EDUs of a transaction its server has confirmed, and
-// forgets the server's failures.
+// forgets the server's failures. Where transactions were made smaller, the next may
+// be twice as large; after one that was not as large as it might have been, they are
+// of any size again.
 func (s *Store) TransactionDone(ctx context.Context, server spec.ServerName, txnID string) error {
 	err := s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM outbox WHERE server = ?1 AND position <=
-			(SELECT txn_upto FROM destinations WHERE server = ?1 AND txn_id = ?2)`, string(server), txnID)
+		f, ok, err := t.inFlight(server, txnID)
+		if err != nil || !ok {
+			return err
+		}
+		edus, err := t.remove(server, f)
 		if err != nil {
 			return err
 		}
-		_, err = t.exec(`DELETE FROM destinations WHERE server = ? AND txn_id = ?`, string(server), txnID)
+		if edus < f.maxEDUs || f.maxEDUs == 0 {
+			_, err := t.exec(`DELETE FROM destinations WHERE server = ?`, string(server))
+			return err
+		}
+		if err := t.land(server); err != nil {
+			return err
+		}
+		_, err = t.exec(`UPDATE destinations SET failures = 0, retry_at = 0, last_error = '', max_edus = ? WHERE server = ?`,
+			2*f.maxEDUs, string(server))
 		return err
 	})
 	if err != nil {
@@ -140,6 +116,52 @@ func (s *Store) TransactionFailed(ctx context.Context, d todevice.Destination, r
 	})
 	if err != nil {
 		return fmt.Errorf("record the failure: %w", err)
+	}
+	return nil
+}
+
+// TransactionRefused counts that a server has refused the transaction in flight for
+// what is in it. The same transaction is given again.
+func (s *Store) TransactionRefused(ctx context.Context, server spec.ServerName, txnID string) error {
+	err := s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE destinations SET txn_refusals = txn_refusals + 1 WHERE server = ? AND txn_id = ?`,
+			string(server), txnID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("count the refusal: %w", err)
+	}
+	return nil
+}
+
+// SplitTransaction takes a refused transaction back. The next, under an ID of its
+// own, holds maxEDUs at most; what it leaves waits behind it.
+//
+// Should the server have taken the whole, its answer lost, and then have refused the
+// repetition, it gets the same EDUs under another ID now. It can tell by their
+// message_ids, as Chappe does.
+func (s *Store) SplitTransaction(ctx context.Context, server spec.ServerName, txnID string, maxEDUs int) error {
+	err := s.write(ctx, func(t *tx) error {
+		split, err := t.exec(`UPDATE destinations SET max_edus = ? WHERE server = ? AND txn_id = ?`, maxEDUs, string(server), txnID)
+		if err != nil || split == 0 {
+			return err
+		}
+		return t.land(server)
+	})
+	if err != nil {
+		return fmt.Errorf("split the transaction: %w", err)
+	}
+	return nil
+}
+
+// ForgetFailures ends the back-off of a server, which was heard of.
+func (s *Store) ForgetFailures(ctx context.Context, server spec.ServerName) error {
+	err := s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE destinations SET failures = 0, retry_at = 0 WHERE server = ?`, string(server))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget the failures: %w", err)
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ type Options struct {
 	// for 100,000 rows and 256 MiB.
 	MaxInboxRows  int
 	MaxInboxBytes int64
+	// Waiting, if not nil, is told of servers for which device list updates wait, that
+	// no batch has brought.
+	Waiting func(servers []spec.ServerName)
 	// Driver is the name of the database/sql driver, "" for the real one. Tests
 	// give one that fails.
 	Driver string
@@ -48,6 +51,7 @@ type Store struct {
 	serverName spec.ServerName
 	epoch      []byte
 	limits     inboxSize
+	waiting    func([]spec.ServerName)
 	writer     *sql.DB // one connection, used by the writer goroutine alone
 	readers    *sql.DB
 	statements statements
@@ -71,6 +75,7 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{
 		serverName: o.ServerName,
 		limits:     inboxSize{rows: o.MaxInboxRows, bytes: o.MaxInboxBytes},
+		waiting:    o.Waiting,
 		sessions:   newSessions(),
 		arrivals:   newArrivals(),
 		writes:     make(chan *write, maxGroup),

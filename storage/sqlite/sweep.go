@@ -13,12 +13,20 @@ const (
 	keepReceived = 30 * 24 * time.Hour
 )
 
+// keepInterest is how long after it last asked for a user's keys a server is told
+// of their changes.
+const keepInterest = 30 * 24 * time.Hour
+
+// keepDeadLetters is how long an operator can look at what was given up.
+const keepDeadLetters = 30 * 24 * time.Hour
+
 // sweepRows is how many rows one commit of Sweep removes: few, so that no request
 // waits for it.
 const sweepRows = 1000
 
-// Sweep forgets which requests, transactions and messages were accepted longer
-// ago than they are to be remembered, and gives the number of rows removed.
+// Sweep forgets which requests, transactions and messages were accepted, and which
+// servers asked for keys, longer ago than it is to be remembered; and OpenID tokens
+// that have expired, and old dead letters. It gives the number of rows removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
 	for _, table := range []struct {
 		query string
@@ -30,6 +38,14 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			(SELECT origin, txn_id FROM received_transactions WHERE at < ? LIMIT ?)`, keepReceived},
 		{`DELETE FROM received_messages WHERE (origin, message_id) IN
 			(SELECT origin, message_id FROM received_messages WHERE at < ? LIMIT ?)`, keepReceived},
+		{`DELETE FROM remote_interest WHERE (localpart, server) IN
+			(SELECT localpart, server FROM remote_interest WHERE at < ? LIMIT ?)`, keepInterest},
+		{`DELETE FROM interest WHERE (user_id, localpart) IN
+			(SELECT user_id, localpart FROM interest WHERE at < ? LIMIT ?)`, keepInterest},
+		{`DELETE FROM openid_tokens WHERE hash IN
+			(SELECT hash FROM openid_tokens WHERE expires < ? LIMIT ?)`, 0},
+		{`DELETE FROM dead_letters WHERE position IN
+			(SELECT position FROM dead_letters WHERE at < ? LIMIT ?)`, keepDeadLetters},
 	} {
 		for rows := int64(sweepRows); rows == sweepRows; removed += rows {
 			err := s.write(ctx, func(t *tx) (err error) {

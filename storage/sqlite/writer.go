@@ -82,10 +82,11 @@ func (s *Store) gather(first *write) []*write {
 
 // A writer belongs to the writer goroutine.
 type writer struct {
-	store    *Store
-	conn     *sql.Conn
-	prepared map[string]*sql.Stmt
-	backlog  backlog
+	store         *Store
+	conn          *sql.Conn
+	prepared      map[string]*sql.Stmt
+	backlog       backlog
+	acquaintances acquaintances
 }
 
 // commit answers every write of the group once the transaction that holds it has
@@ -138,7 +139,8 @@ func (w *writer) try(group []*write) (errs []error, err error) {
 // refusal tells whether an error is a word of the program's own. After any other,
 // SQLite may have rolled the transaction back by itself.
 func refusal(err error) bool {
-	return errors.Is(err, todevice.ErrUnknownDevice) || errors.Is(err, todevice.ErrInboxFull) ||
+	var conflict *todevice.KeyConflictError
+	return errors.As(err, &conflict) || errors.Is(err, todevice.ErrUnknownDevice) || errors.Is(err, todevice.ErrInboxFull) ||
 		errors.Is(err, todevice.ErrUnknownUser) || errors.Is(err, todevice.ErrUserExists)
 }
 
@@ -164,10 +166,11 @@ func (w *writer) begin() (*tx, error) {
 	return t, nil
 }
 
-// rollback undoes a failed transaction. What the backlog remembers may stem from
-// it, and is forgotten.
+// rollback undoes a failed transaction. What is remembered between commits
+// may stem from it, and is forgotten.
 func (w *writer) rollback() {
 	w.backlog.forgetAll()
+	w.acquaintances.forgetAll()
 	if _, err := (&tx{writer: w}).exec(`ROLLBACK`); err != nil {
 		w.close() // SQLite rolls some faults back by itself; a new connection is clean in any case
 	}

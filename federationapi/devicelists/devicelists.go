@@ -1,0 +1,239 @@
+// Package devicelists asks other servers for the device lists of their users, where
+// what they told of changes does not add up.
+//
+// https://spec.matrix.org/v1.15/server-server-api/#device-management
+package devicelists
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/matrix-org/gomatrixserverlib/spec"
+	"github.com/sirupsen/logrus"
+
+	"github.com/chappe-im/chappe/federationapi/remote"
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// Store keeps the lists, and which of them are stale.
+type Store interface {
+	StaleServers(context.Context) ([]spec.ServerName, error)
+	StaleUsers(context.Context, spec.ServerName) ([]todevice.StaleUser, error)
+	SetRemoteDeviceList(context.Context, todevice.StaleUser, todevice.RemoteDeviceList) error
+}
+
+// An Asker asks a user's server for all of the user's devices.
+type Asker interface {
+	UserDevices(context.Context, todevice.UserID) (todevice.RemoteDeviceList, error)
+}
+
+const (
+	// workers bounds the servers that are asked at once.
+	workers = 8
+	// firstRetry and lastRetry bound how long a server that failed is left alone.
+	firstRetry = time.Second
+	lastRetry  = time.Hour
+)
+
+// A Refresher asks for stale device lists until none is stale. A server that fails
+// is left alone for longer and longer, and does not delay the others; that a list is
+// stale outlasts a restart.
+type Refresher struct {
+	store  Store
+	ask    Asker
+	log    *logrus.Entry
+	chance func() float64
+
+	mu      sync.Mutex
+	servers map[spec.ServerName]*server // that are not done with; guarded by mu
+	waiting []*server                   // for a worker; guarded by mu
+	running int                         // workers; guarded by mu
+	// life is the context of Run, nil while it does not run. Guarded by mu.
+	life context.Context
+	work sync.WaitGroup
+}
+
+// A server is one whose users' lists are stale, or may be. Its fields are guarded by
+// the refresher's lock.
+type server struct {
+	name     spec.ServerName
+	state    state
+	again    bool // marked anew while it is asked
+	failures int
+	timer    *time.Timer // ends the rest
+}
+
+type state int
+
+const (
+	waiting state = iota
+	asked
+	resting
+)
+
+// New makes a refresher. Chance gives numbers from 0 to 1 for its back-off, random
+// ones if it is nil.
+func New(store Store, ask Asker, chance func() float64, log *logrus.Entry) *Refresher {
+	if chance == nil {
+		chance = rand.Float64
+	}
+	return &Refresher{store: store, ask: ask, log: log, chance: chance, servers: make(map[spec.ServerName]*server)}
+}
+
+// Run refreshes what is stale, and what becomes so, until ctx ends.
+func (r *Refresher) Run(ctx context.Context) error {
+	stale, err := r.store.StaleServers(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("resume the refreshing of device lists: %w", err)
+	}
+	r.mu.Lock()
+	r.life = ctx
+	r.mu.Unlock()
+	for _, name := range stale {
+		r.Stale(name)
+	}
+	<-ctx.Done()
+	r.mu.Lock()
+	r.life = nil
+	for _, s := range r.servers {
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+	}
+	r.mu.Unlock()
+	r.work.Wait()
+	return nil
+}
+
+// Stale says that device lists of users of a server were marked stale.
+func (r *Refresher) Stale(name spec.ServerName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.life == nil {
+		return // the mark lasts
+	}
+	switch s := r.servers[name]; {
+	case s == nil:
+		s = &server{name: name}
+		r.servers[name] = s
+		r.enqueue(s)
+	case s.state == asked:
+		s.again = true
+	}
+}
+
+// PeerAlive says that a server was heard of, and ends its rest.
+func (r *Refresher) PeerAlive(name spec.ServerName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.servers[name]
+	if s == nil || s.state != resting || r.life == nil {
+		return
+	}
+	if s.failures > 1 { // it answers nothing else so soon
+		s.failures = 1
+		s.timer.Stop()
+		r.rest(s, firstRetry)
+	}
+}
+
+// enqueue has a server wait for a worker, and starts one if there may be more. The
+// caller holds mu.
+func (r *Refresher) enqueue(s *server) {
+	s.state = waiting
+	r.waiting = append(r.waiting, s)
+	if r.running < workers && r.life != nil {
+		r.running++
+		life := r.life
+		r.work.Go(func() { r.serve(life) })
+	}
+}
+
+// serve asks one server after another, until none waits.
+func (r *Refresher) serve(ctx context.Context) {
+	for s := r.next(); s != nil; s = r.next() {
+		r.done(s, r.refresh(ctx, s.name))
+	}
+}
+
+func (r *Refresher) next() *server {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) == 0 || r.life == nil {
+		r.running--
+		return nil
+	}
+	s := r.waiting[0]
+	r.waiting = r.waiting[1:]
+	s.state, s.again = asked, false
+	return s
+}
+
+// done decides what becomes of a server after it was asked.
+func (r *Refresher) done(s *server, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.life == nil:
+	case err != nil:
+		s.failures++
+		wait := min(firstRetry<<min(s.failures-1, 30), lastRetry)
+		wait -= time.Duration(r.chance() * float64(wait/2))
+		r.log.WithError(err).WithFields(logrus.Fields{"server": string(s.name), "retry_in": wait.Round(time.Millisecond).String()}).
+			Info("device lists not refreshed")
+		r.rest(s, wait)
+	case s.again:
+		s.failures = 0
+		r.enqueue(s)
+	default:
+		delete(r.servers, s.name)
+	}
+}
+
+// rest leaves a server alone for a while. The caller holds mu.
+func (r *Refresher) rest(s *server, wait time.Duration) {
+	s.state = resting
+	s.timer = time.AfterFunc(wait, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if s.state == resting && r.life != nil {
+			r.enqueue(s)
+		}
+	})
+}
+
+// refresh asks a server for the lists of its users that are stale, one by one.
+func (r *Refresher) refresh(ctx context.Context, name spec.ServerName) error {
+	for {
+		users, err := r.store.StaleUsers(ctx, name)
+		if err != nil || len(users) == 0 {
+			return err
+		}
+		for _, stale := range users {
+			list, err := r.ask.UserDevices(ctx, stale.User)
+			if gone(err) {
+				list, err = todevice.RemoteDeviceList{}, nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := r.store.SetRemoteDeviceList(ctx, stale, list); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// gone tells whether a server says that it has no such user.
+func gone(err error) bool {
+	var refused *remote.Refusal
+	return errors.As(err, &refused) && refused.Status == http.StatusNotFound && refused.ErrCode == "M_NOT_FOUND"
+}

@@ -1,0 +1,41 @@
+package todevice_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+func TestSignedPartTellsKeysApart(t *testing.T) {
+	for _, c := range []struct {
+		name, a, b string
+		same       bool
+	}{
+		{"other signatures", `{"key":"k","signatures":{"@a:b":{"x":"1"}}}`, `{"signatures":{"@a:b":{"x":"2"}},"key":"k"}`, true},
+		{"spaces and escapes", `{"key":"k"}`, `{ "key" : "\u006b" }`, true},
+		{"other keys", `{"key":"k"}`, `{"key":"l"}`, false},
+		{"more members", `{"key":"k"}`, `{"key":"k","fallback":true}`, false},
+		{"large numbers", `{"n":9007199254740992}`, `{"n":9007199254740993}`, false},
+		{"strings", `"k"`, `"k"`, true},
+		{"other strings", `"k"`, `"l"`, false},
+	} {
+		a, errA := todevice.SignedPart(json.RawMessage(c.a))
+		b, errB := todevice.SignedPart(json.RawMessage(c.b))
+		if errA != nil || errB != nil || (string(a) == string(b)) != c.same {
+			t.Errorf("%s: %s and %s (%v, %v)", c.name, a, b, errA, errB)
+		}
+	}
+}
+
+func TestDeviceNameStandsUnderUnsigned(t *testing.T) {
+	for _, c := range []struct{ name, want string }{
+		{"", `{"n":9007199254740993}`},
+		{`Bob's "phone"`, `{"n":9007199254740993,"unsigned":{"device_display_name":"Bob's \"phone\""}}`},
+	} {
+		d := todevice.DeviceKeys{DisplayName: c.name, Keys: json.RawMessage(`{"n":9007199254740993}`)}
+		if got, err := d.Object(); err != nil || string(got) != c.want {
+			t.Errorf("got %s %v, want %s", got, err, c.want)
+		}
+	}
+}
