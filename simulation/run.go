@@ -35,7 +35,11 @@ type Options struct {
 type Result struct {
 	testserver.Report
 	Servers, Messages int
-	Faults            Faults
+	// DeviceLists counts the device lists that servers have of users of others, Differ
+	// names those that were not right in the end.
+	DeviceLists int
+	Differ      []string
+	Faults      Faults
 	// Simulated is how long the run took in its own time.
 	Simulated time.Duration
 	// Trace tells what happened, line by line.
@@ -62,11 +66,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	began := time.Now()
-	err = w.play(ctx, o)
-	result := Result{
-		Report: w.ledger.Report(), Servers: len(w.nodes), Messages: w.plan.messages * len(w.clients),
-		Simulated: time.Since(began),
+	result := Result{Servers: len(w.nodes), Messages: w.plan.messages * len(w.clients)}
+	if err = w.play(ctx, o); err == nil {
+		result.DeviceLists, result.Differ, err = w.agree(ctx)
 	}
+	result.Report, result.Simulated = w.ledger.Report(), time.Since(began)
 	result.Faults, result.Trace = w.tally.result()
 	return result, err
 }
@@ -185,7 +189,14 @@ func (w *world) play(ctx context.Context, o Options) error {
 
 // send sends a device's messages one after the other.
 func (w *world) send(ctx context.Context, c *testserver.Client, chance chance) error {
+	keys := 0
 	for range w.plan.messages {
+		if keys == 0 || chance.happens(0.05) {
+			keys++
+			if err := w.changeKeys(ctx, c, keys); err != nil {
+				return err
+			}
+		}
 		if err := pass(ctx, chance.between(0, w.plan.pause)); err != nil {
 			return err
 		}

@@ -56,6 +56,7 @@ type summary struct {
 	lost     int
 	doubled  int
 	late     int
+	lists    int
 	time     time.Duration
 }
 
@@ -72,26 +73,27 @@ func (s *summary) add(seed uint64, r simulation.Result, bad bool) {
 	s.lost += r.Lost
 	s.doubled += r.Duplicated
 	s.late += r.OutOfOrder
+	s.lists += r.DeviceLists
 	s.time += r.Simulated
 }
 
 func (s *summary) String() string {
-	return fmt.Sprintf("%d seeds, %d messages, %d deliveries accepted, %v simulated\nfaults: %v\nlost %d, duplicated %d, reordered %d",
-		s.runs, s.messages, s.devices, s.time.Round(time.Minute), s.faults, s.lost, s.doubled, s.late)
+	return fmt.Sprintf("%d seeds, %d messages, %d deliveries accepted, %v simulated\nfaults: %v\nlost %d, duplicated %d, reordered %d; %d device lists compared",
+		s.runs, s.messages, s.devices, s.time.Round(time.Minute), s.faults, s.lost, s.doubled, s.late, s.lists)
 }
 
 // check runs a seed and tells whether all was well.
 func check(t *testing.T, s *summary, seed uint64, bug simulation.Bug) (fine bool) {
 	t.Helper()
 	result, err := run(t, simulation.Options{Seed: seed, Messages: *messages, Bug: bug})
-	fine = err == nil && len(result.Faults) > 0 && len(result.Report.Faults) == 0
+	fine = err == nil && len(result.Faults) > 0 && len(result.Report.Faults) == 0 && len(result.Differ) == 0
 	s.add(seed, result, !fine)
 	if *trace {
 		t.Logf("seed %d:\n%s", seed, strings.Join(result.Trace, "\n"))
 	}
 	if !fine && bug == simulation.NoBug {
-		t.Errorf("seed %d: %v, %v\nagain: go test ./simulation -run Faults -simulate.seeds 1 -simulate.seed %d -simulate.trace",
-			seed, err, result.Report, seed)
+		t.Errorf("seed %d: %v, %v\n%s\nagain: go test ./simulation -run Faults -simulate.seeds 1 -simulate.seed %d -simulate.trace",
+			seed, err, result.Report, strings.Join(result.Differ, "\n"), seed)
 	}
 	return fine
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib"
@@ -57,8 +58,17 @@ func LoadOld(path string, inUse Key) ([]OldKey, error) {
 // half is removed.
 //
 // The old keys are written first, so that none is lost: should it break off there,
-// the key in use is among them (see [LoadOld]) until Rotate is called again.
-func Rotate(path string, now time.Time) (Key, error) {
+// the key in use is among them (see [LoadOld]) until Rotate is called again. Of two
+// rotations at once the second is refused, as it would lose the first one's key.
+func Rotate(path string, now time.Time) (_ Key, err error) {
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return Key{}, fmt.Errorf("rotate the signing key: %w", err)
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }() // which ends the lock
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return Key{}, fmt.Errorf("rotate the signing key: is it being rotated already? lock its folder: %w", err)
+	}
 	key, err := Load(path)
 	if err != nil {
 		return Key{}, err

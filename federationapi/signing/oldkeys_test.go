@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -96,6 +97,33 @@ func TestRotationNeedsAKey(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 0 {
 		t.Errorf("left behind %v, %v", entries, err)
+	}
+}
+
+func TestSecondRotationAtOnceIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signing.key")
+	key, err := LoadOrCreate(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(first.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Rotate(path, time.UnixMilli(1)); err == nil {
+		t.Error("rotated while another rotation holds the folder")
+	}
+	if loaded, err := Load(path); err != nil || loaded.ID != key.ID {
+		t.Errorf("the key became %v, %v", loaded, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Rotate(path, time.UnixMilli(1)); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 
