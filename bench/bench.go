@@ -28,8 +28,9 @@ type bench struct {
 	binary string // the built server
 	report report
 	say    func(format string, args ...any)
-	// perSecond is what Chappe delivered in the local scenario, 0 before it.
-	perSecond float64
+	// perSecond is what Chappe delivered in the local scenario, and federatedPerSecond
+	// in the federated one; 0 before it.
+	perSecond, federatedPerSecond float64
 }
 
 // runBench measures what was asked for and prints it. It fails if a message was
@@ -81,15 +82,18 @@ func (b *bench) build(ctx context.Context) error {
 }
 
 func (b *bench) scenarios(ctx context.Context) error {
-	needsRate := b.wants(latencyScenario) && b.rate == 0
+	needs := func(latency string) bool { return b.wants(latency) && b.rate == 0 }
 	for _, scenario := range []struct {
 		wanted bool
 		run    func(context.Context) error
 	}{
-		{b.wants(localScenario) || needsRate, b.local},
+		{b.wants(localScenario) || needs(latencyScenario), b.local},
 		{b.wants(latencyScenario), b.latency},
 		{b.wants(idleScenario), b.idlePolls},
-		{b.wants(federatedScenario), b.federated},
+		{b.wants(federatedScenario) || needs(federatedLatencyScenario), b.federated},
+		{b.wants(federatedLatencyScenario), b.federatedLatency},
+		{b.wants(drainScenario), b.drain},
+		{b.wants(deadScenario), b.dead},
 	} {
 		if !scenario.wanted {
 			continue
@@ -138,7 +142,7 @@ func (b *bench) startAlone(ctx context.Context, scenario string, users []person)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.prepare(ctx, nil, users); err != nil {
+	if err := d.prepare(ctx, users); err != nil {
 		return nil, err
 	}
 	return b.startChappe(ctx, d, scenario)

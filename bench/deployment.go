@@ -18,6 +18,8 @@ type deployment struct {
 	dir                string
 	name               spec.ServerName
 	client, federation string // host:port
+	// peer is another server that is known and whose certificate is trusted, or nil.
+	peer *deployment
 }
 
 func newDeployment(dir string, name spec.ServerName) (*deployment, error) {
@@ -38,12 +40,12 @@ func newDeployment(dir string, name spec.ServerName) (*deployment, error) {
 
 func (d *deployment) configFile() string  { return filepath.Join(d.dir, "config.yaml") }
 func (d *deployment) data() string        { return filepath.Join(d.dir, "data") }
+func (d *deployment) database() string    { return filepath.Join(d.data(), "chappe.db") }
 func (d *deployment) certificate() string { return filepath.Join(d.dir, "tls.crt") }
 func (d *deployment) key() string         { return filepath.Join(d.dir, "tls.key") }
 
-// prepare writes the configuration and the users. The server will know one other,
-// if peer is not nil, and trust its certificate.
-func (d *deployment) prepare(ctx context.Context, peer *deployment, users []person) error {
+// prepare writes the configuration and the users.
+func (d *deployment) prepare(ctx context.Context, users []person) error {
 	var config bytes.Buffer
 	fmt.Fprintf(&config, `server_name: %q
 data_dir: %q
@@ -54,17 +56,18 @@ rate_limits:
 log:
   level: warning
 federation:
+  allow_private_addresses: true
   listen: %q
   tls_cert: %q
   tls_key: %q
 `, d.name, d.data(), d.client, d.federation, d.certificate(), d.key())
-	if peer != nil {
-		fmt.Fprintf(&config, "  ca_file: %q\n  hosts:\n    %q: %q\n", peer.certificate(), peer.name, peer.federation)
+	if d.peer != nil {
+		fmt.Fprintf(&config, "  ca_file: %q\n  hosts:\n    %q: %q\n", d.peer.certificate(), d.peer.name, d.peer.federation)
 	}
 	if err := os.WriteFile(d.configFile(), config.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	// The name of the file is the server's own business, and known here only to
 	// spare it the making of thousands of accounts by its API.
-	return register(ctx, filepath.Join(d.data(), "chappe.db"), d.name, users)
+	return register(ctx, d.database(), d.name, users)
 }

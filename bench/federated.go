@@ -2,57 +2,53 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
 )
 
 const (
-	federatedScenario = "federated"
-	// federatedDevices is the number of senders, and of receivers.
-	federatedDevices = 16
+	federatedScenario        = "federated"
+	federatedLatencyScenario = "federated-latency"
 )
 
-// federated measures how much goes from one Chappe to another. There is no floor
-// for this.
+// federated measures how much goes from one Chappe to another, and whether delivery
+// keeps up with acceptance. There is no floor for this.
 func (b *bench) federated(ctx context.Context) error {
-	b.say("%s: two Chappes", federatedScenario)
-	left, err := newDeployment(filepath.Join(b.dir, "left"), "left.bench.test")
-	if err != nil {
-		return err
-	}
-	right, err := newDeployment(filepath.Join(b.dir, "right"), "right.bench.test")
-	if err != nil {
-		return err
-	}
-	senders, receivers := people("s", federatedDevices, left.name), people("r", federatedDevices, right.name)
-	if err := errors.Join(left.prepare(ctx, right, senders), right.prepare(ctx, left, receivers)); err != nil {
-		return err
-	}
-	r, err := b.runFederated(ctx, left, right, senders, receivers)
+	r, err := b.runNeighbours(ctx, federatedScenario, 0)
 	if err != nil {
 		return fmt.Errorf("%s: %w", federatedScenario, err)
 	}
+	b.federatedPerSecond = r.deliveredPerSecond()
 	b.report.judgeAlone(federatedScenario, r.verdict)
-	group := b.report.group(federatedScenario, "%d senders on one server, %d receivers on another", federatedDevices, federatedDevices)
+	group := b.report.group(federatedScenario, "%d senders on one server, %d receivers on another", b.senders, b.receivers)
 	group.addAlone("PUT/s", r.acceptedPerSecond())
-	group.addAlone("delivered/s", r.deliveredPerSecond())
-	group.addAlone("CPU of both servers per message, ms", r.cpuPerMessage())
+	group.addAlone("delivered/s", r.deliveredPerSecond()).
+		want(">= 2500, 0 lost", r.deliveredPerSecond() >= 2500 && r.verdict.Lost == 0)
+	group.addAlone("backlog when sending ends, messages", float64(r.backlog))
+	group.addAlone("backlog when sending ends, s of delivery", r.backlogSeconds()).
+		want("< 1", r.backlogSeconds() < 1)
+	group.addAlone("CPU of the sending server per message, ms", r.perMessage(r.cpu.senders))
+	group.addAlone("CPU of the receiving server per message, ms", r.perMessage(r.cpu.receivers))
 	group.addAlone("send to sync p50, ms", r.latency(50))
 	group.addAlone("send to sync p99, ms", r.latency(99))
 	return nil
 }
 
-func (b *bench) runFederated(ctx context.Context, left, right *deployment, senders, receivers []person) (r result, err error) {
-	from, err := b.startChappe(ctx, left, "federated-left")
-	if err != nil {
-		return r, err
+// federatedLatency measures how long a message takes to a device of another server,
+// at a rate that leaves both servers time.
+func (b *bench) federatedLatency(ctx context.Context) error {
+	rate := b.rate
+	if rate == 0 {
+		rate = b.federatedPerSecond / 10
 	}
-	defer func() { err = errors.Join(err, from.stop()) }()
-	to, err := b.startChappe(ctx, right, "federated-right")
+	r, err := b.runNeighbours(ctx, federatedLatencyScenario, rate)
 	if err != nil {
-		return r, err
+		return fmt.Errorf("%s: %w", federatedLatencyScenario, err)
 	}
-	defer func() { err = errors.Join(err, to.stop()) }()
-	return b.newLoad(senders, receivers, from, to, 0).run(ctx)
+	b.report.judgeAlone(federatedLatencyScenario, r.verdict)
+	group := b.report.group(federatedLatencyScenario, "the same, paced to %.0f messages a second in all", rate)
+	group.addAlone("delivered/s", r.deliveredPerSecond())
+	group.addAlone("send to sync p50, ms", r.latency(50))
+	group.addAlone("send to sync p99, ms", r.latency(99)).want("< 50", r.latency(99) < 50)
+	group.addAlone("send to sync max, ms", r.latency(100))
+	return nil
 }

@@ -28,8 +28,7 @@ type load struct {
 	transport *http.Transport
 	senders   []*sender
 	receivers []*receiver
-	// cpu reads the processor time the servers have used.
-	cpu func() (time.Duration, error)
+	from, to  *process // where senders and receivers are at home
 }
 
 // newLoad makes a load in which sender i sends to receiver i modulo their number.
@@ -41,7 +40,8 @@ func (b *bench) newLoad(senders, receivers []person, from, to *process, perSecon
 		say:       b.say,
 		totals:    &totals{begin: time.Now()},
 		transport: newTransport(),
-		cpu:       func() (time.Duration, error) { return cpuTime(from, to) },
+		from:      from,
+		to:        to,
 	}
 	codec := newCodec(b.size)
 	for i, p := range senders {
@@ -83,6 +83,7 @@ func (l *load) run(ctx context.Context) (r result, err error) {
 	r, err = l.measure(working)
 	close(stop)
 	sending.Wait()
+	r.backlog = l.totals.accepted.Load() - l.totals.delivered.Load()
 	l.drain(working)
 	hangUp()
 	// The first failure of a worker is the cause of every other.
@@ -129,7 +130,7 @@ func (l *load) measure(ctx context.Context) (result, error) {
 }
 
 func (l *load) reading() (result, error) {
-	cpu, err := l.cpu()
+	cpu, err := cpuOf(l.from, l.to)
 	return result{
 		elapsed:   time.Since(l.totals.begin),
 		accepted:  l.totals.accepted.Load(),

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,14 @@ const (
 
 const allScenarios = "all"
 
+// scenarios are what -scenario can be.
+func scenarios() []string {
+	return []string{
+		localScenario, latencyScenario, idleScenario,
+		federatedScenario, federatedLatencyScenario, drainScenario, deadScenario, allScenarios,
+	}
+}
+
 // options are what the command line says.
 type options struct {
 	scenario           string
@@ -23,8 +32,10 @@ type options struct {
 	drainFor           time.Duration
 	senders, receivers int
 	size               int     // bytes of a content
-	rate               float64 // messages per second of the latency scenario; 0: a tenth of what was delivered
+	rate               float64 // messages per second of the latency scenarios; 0: a tenth of what was delivered
 	idle               int
+	queued             int // messages
+	deadServers        int
 	dir                string
 	json               string
 	profile            string
@@ -36,15 +47,17 @@ type options struct {
 func parseOptions(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&o.scenario, "scenario", allScenarios, "what to measure: local, latency, idle, federated or all")
+	flags.StringVar(&o.scenario, "scenario", allScenarios, "what to measure: "+strings.Join(scenarios(), ", "))
 	flags.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to run before measuring")
 	flags.DurationVar(&o.measured, "for", 16*time.Second, "how long to measure")
 	flags.DurationVar(&o.drainFor, "drain", time.Minute, "how long to wait, at most, for what was accepted to arrive")
 	flags.IntVar(&o.senders, "senders", 64, "devices that send, each one message at a time")
 	flags.IntVar(&o.receivers, "receivers", 64, "devices that long-poll; sender i sends to receiver i modulo this")
 	flags.IntVar(&o.size, "size", 256, "bytes of a message's content")
-	flags.Float64Var(&o.rate, "rate", 0, "messages per second of the latency scenario; 0: a tenth of the delivered/s of local, which is measured first")
+	flags.Float64Var(&o.rate, "rate", 0, "messages per second of the latency scenarios; 0: a tenth of the delivered/s of local and federated, which are measured first")
 	flags.IntVar(&o.idle, "idle", 2000, "long polls of the idle scenario")
+	flags.IntVar(&o.queued, "queued", 10_000, "messages that wait for the peer of the drain scenario")
+	flags.IntVar(&o.deadServers, "dead", 10_000, "servers that are down in the dead scenario")
 	flags.StringVar(&o.dir, "dir", "", "where to keep the databases meanwhile; empty: the system's temporary folder")
 	flags.StringVar(&o.json, "json", "", "write the figures to this file, too")
 	flags.StringVar(&o.profile, "profile", "", "run Chappe inside this program and write its CPU and allocation profiles to this folder")
@@ -61,12 +74,11 @@ func parseOptions(args []string) (options, error) {
 }
 
 func (o options) check() error {
-	scenarios := []string{localScenario, latencyScenario, idleScenario, federatedScenario, allScenarios}
 	switch {
-	case !slices.Contains(scenarios, o.scenario):
-		return fmt.Errorf("-scenario: want one of %v", scenarios)
-	case o.senders < 1 || o.receivers < 1 || o.idle < 1:
-		return errors.New("-senders, -receivers and -idle: want at least 1")
+	case !slices.Contains(scenarios(), o.scenario):
+		return fmt.Errorf("-scenario: want one of %v", scenarios())
+	case min(o.senders, o.receivers, o.idle, o.queued, o.deadServers) < 1:
+		return errors.New("-senders, -receivers, -idle, -queued and -dead: want at least 1")
 	case o.size < minSize || o.size > maxSize:
 		return fmt.Errorf("-size: want %d to %d", minSize, maxSize)
 	case o.measured <= 0:

@@ -9,10 +9,17 @@ func TestMistakesOnTheCommandLineAreRefused(t *testing.T) {
 	if o, err := parseOptions([]string{"-scenario", idleScenario}); err != nil || o.wants(localScenario) || !o.wants(idleScenario) {
 		t.Errorf("-scenario idle: %+v (%v), want that one only", o, err)
 	}
+	for _, scenario := range scenarios() {
+		if o, err := parseOptions([]string{"-scenario", scenario}); err != nil || !o.wants(scenario) {
+			t.Errorf("-scenario %s: %v, want it", scenario, err)
+		}
+	}
 	for _, bad := range [][]string{
 		{"-scenario", "remote"},
 		{"-senders", "0"},
 		{"-receivers", "-1"},
+		{"-queued", "0"},
+		{"-dead", "0"},
 		{"-size", "95"},
 		{"-size", "60001"},
 		{"-for", "0s"},

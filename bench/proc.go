@@ -13,26 +13,32 @@ import (
 // runs on Linux.
 const tick = 10 * time.Millisecond
 
-// cpuTime adds up the processor time, in user and system mode, of processes. One
-// that is named twice counts once.
-func cpuTime(processes ...*process) (sum time.Duration, err error) {
-	seen := make(map[*process]bool)
-	for _, p := range processes {
-		if seen[p] {
-			continue
-		}
-		seen[p] = true
-		stat, err := os.ReadFile(p.proc("stat"))
-		if err != nil {
-			return 0, fmt.Errorf("read the processor time of %s: %w", p.name, err)
-		}
-		used, err := parseStat(stat)
-		if err != nil {
-			return 0, fmt.Errorf("read the processor time of %s: %w", p.name, err)
-		}
-		sum += used
+// cpu is the processor time, in user and system mode, of the server where the
+// senders are at home, and of that of the receivers if it is another.
+type cpu struct{ senders, receivers time.Duration }
+
+func (c cpu) plus(d cpu) cpu  { return cpu{c.senders + d.senders, c.receivers + d.receivers} }
+func (c cpu) minus(d cpu) cpu { return cpu{c.senders - d.senders, c.receivers - d.receivers} }
+
+// cpuOf reads what the servers of senders and receivers have used.
+func cpuOf(from, to *process) (used cpu, err error) {
+	if used.senders, err = from.cpuTime(); err != nil || to == from {
+		return used, err
 	}
-	return sum, nil
+	used.receivers, err = to.cpuTime()
+	return used, err
+}
+
+func (p *process) cpuTime() (time.Duration, error) {
+	stat, err := os.ReadFile(p.proc("stat"))
+	if err != nil {
+		return 0, fmt.Errorf("read the processor time of %s: %w", p.name, err)
+	}
+	used, err := parseStat(stat)
+	if err != nil {
+		return 0, fmt.Errorf("read the processor time of %s: %w", p.name, err)
+	}
+	return used, nil
 }
 
 func (p *process) proc(file string) string {

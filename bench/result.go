@@ -10,8 +10,10 @@ type result struct {
 	elapsed   time.Duration
 	accepted  int64
 	delivered int64
-	cpu       time.Duration // of the servers
-	verdict   verdict       // on the whole run
+	cpu       cpu
+	verdict   verdict // on the whole run
+	// backlog is what was accepted and had not arrived when the sending ended.
+	backlog   int64
 	latencies []time.Duration
 }
 
@@ -20,7 +22,7 @@ func (r result) minus(earlier result) result {
 		elapsed:   r.elapsed - earlier.elapsed,
 		accepted:  r.accepted - earlier.accepted,
 		delivered: r.delivered - earlier.delivered,
-		cpu:       r.cpu - earlier.cpu,
+		cpu:       r.cpu.minus(earlier.cpu),
 	}
 }
 
@@ -30,8 +32,9 @@ func (r result) plus(other result) result {
 		elapsed:   r.elapsed + other.elapsed,
 		accepted:  r.accepted + other.accepted,
 		delivered: r.delivered + other.delivered,
-		cpu:       r.cpu + other.cpu,
+		cpu:       r.cpu.plus(other.cpu),
 		verdict:   r.verdict.plus(other.verdict),
+		backlog:   r.backlog + other.backlog,
 		latencies: slices.Concat(r.latencies, other.latencies),
 	}
 	slices.Sort(sum.latencies)
@@ -41,9 +44,15 @@ func (r result) plus(other result) result {
 func (r result) acceptedPerSecond() float64  { return float64(r.accepted) / r.elapsed.Seconds() }
 func (r result) deliveredPerSecond() float64 { return float64(r.delivered) / r.elapsed.Seconds() }
 
-// cpuPerMessage is in milliseconds.
-func (r result) cpuPerMessage() float64 {
-	return milliseconds(r.cpu) / float64(max(r.delivered, 1))
+// perMessage is a server's processor time for a message, in milliseconds.
+func (r result) perMessage(used time.Duration) float64 {
+	return milliseconds(used) / float64(max(r.delivered, 1))
+}
+
+// backlogSeconds is how long the backlog takes at the speed that was measured. Where
+// nothing was delivered, one message is taken for that: JSON knows no infinity.
+func (r result) backlogSeconds() float64 {
+	return float64(r.backlog) / float64(max(r.delivered, 1)) * r.elapsed.Seconds()
 }
 
 // latency gives a percentile of the time from send to sync, in milliseconds.

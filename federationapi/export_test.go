@@ -5,7 +5,9 @@ import (
 )
 
 // SetClock has the key ring and the limits go by another clock.
-func (s *Server) SetClock(now func() time.Time) { s.keys.now, s.auth.now = now, now }
+func (s *Server) SetClock(now func() time.Time) {
+	s.keys.now, s.keys.clock, s.auth.now = now, now, now
+}
 
 // AwaitKeys waits for the keys that are being fetched.
 func (s *Server) AwaitKeys() { s.keys.flights.running.Wait() }

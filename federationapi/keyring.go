@@ -50,13 +50,14 @@ type keyRing struct {
 	client   *remote.Client
 	notaries []spec.ServerName
 	log      *logrus.Entry
-	now      func() time.Time
+	now      func() time.Time // of day, by which keys are valid
+	clock    func() time.Time // by which it is measured how long something takes
 	flights  *flights
 }
 
-func newKeyRing(store KeyStore, client *remote.Client, notaries []spec.ServerName, log *logrus.Entry) *keyRing {
-	k := &keyRing{store: store, client: client, notaries: notaries, log: log, now: time.Now}
-	k.flights = newFlights(k.fetch, func() time.Time { return k.now() })
+func newKeyRing(store KeyStore, client *remote.Client, notaries []spec.ServerName, now func() time.Time, log *logrus.Entry) *keyRing {
+	k := &keyRing{store: store, client: client, notaries: notaries, log: log, now: now, clock: time.Now}
+	k.flights = newFlights(k.fetch, func() time.Time { return k.clock() })
 	return k
 }
 

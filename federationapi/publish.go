@@ -35,7 +35,7 @@ func (s *Server) publishKeys(context.Context, struct{}) (json.RawMessage, error)
 		VerifyKeys: map[gomatrixserverlib.KeyID]gomatrixserverlib.VerifyKey{
 			s.cfg.Key.ID: {Key: spec.Base64Bytes(s.cfg.Key.Public())},
 		},
-		ValidUntilTS:  spec.AsTimestamp(time.Now().Add(keyLifetime)),
+		ValidUntilTS:  spec.AsTimestamp(s.cfg.Now().Add(keyLifetime)),
 		OldVerifyKeys: old,
 	})
 	if err != nil {

@@ -30,6 +30,8 @@ type Config struct {
 	LimitRates bool
 	// Version is told to other servers.
 	Version string
+	// Now tells the time, time.Now if it is nil.
+	Now func() time.Time
 }
 
 // A Relay takes messages in.
@@ -61,8 +63,11 @@ type Server struct {
 // told of those whose signature was good.
 func New(cfg Config, store Store, relay Relay, notifier Notifier, lists DeviceLists, client *remote.Client, peers Peers, log *logrus.Entry,
 	registry prometheus.Registerer) *Server {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	metrics := newServerMetrics(registry)
-	keys := newKeyRing(store, client, cfg.Notaries, log)
+	keys := newKeyRing(store, client, cfg.Notaries, cfg.Now, log)
 	auth := &authenticator{
 		name: cfg.Name, servers: cfg.Servers, keys: keys, peers: peers,
 		refusals: metrics.refused, now: time.Now,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/clientapi"
@@ -16,7 +15,7 @@ import (
 // CreateUser makes an account in the database a configuration names, also while a
 // server runs on it.
 func CreateUser(ctx context.Context, cfg config.Config, log *logrus.Entry, name, password string, admin bool) (todevice.UserID, error) {
-	store, err := openStore(cfg, "", nil)
+	store, err := openStore(cfg, sqlite.Options{})
 	if err != nil {
 		return todevice.UserID{}, err
 	}
@@ -26,11 +25,11 @@ func CreateUser(ctx context.Context, cfg config.Config, log *logrus.Entry, name,
 }
 
 // openStore opens the database in the data folder, and makes both where they are
-// missing. wake learns which servers something waits for that no request has brought;
-// it may be nil.
-func openStore(cfg config.Config, driver string, wake func([]spec.ServerName)) (*sqlite.Store, error) {
+// missing.
+func openStore(cfg config.Config, o sqlite.Options) (*sqlite.Store, error) {
 	if err := makeFolder(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	return sqlite.Open(databasePath(cfg), sqlite.Options{ServerName: cfg.ServerName, Driver: driver, Waiting: wake})
+	o.ServerName = cfg.ServerName
+	return sqlite.Open(databasePath(cfg), o)
 }

@@ -44,7 +44,7 @@ func RetryServer(ctx context.Context, cfg config.Config, name spec.ServerName) (
 		_, err := Backlogs(ctx, cfg) // has the words for it
 		return false, err
 	}
-	store, err := openStore(cfg, "", nil)
+	store, err := openStore(cfg, sqlite.Options{})
 	if err != nil {
 		return false, err
 	}

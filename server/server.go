@@ -40,6 +40,7 @@ const sweepEvery = time.Hour
 // open, but it answers nobody until Run.
 type Server struct {
 	log       *logrus.Entry
+	now       func() time.Time
 	lock      *os.File // on the data folder
 	store     *sqlite.Store
 	client    *remote.Client
@@ -61,10 +62,13 @@ func New(cfg config.Config, log *logrus.Entry) (*Server, error) {
 // NewIn is New in an environment of the caller's choice. Where an address is not
 // configured, ClientHandler or FederationHandler is all there is of the listener.
 func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, err error) {
+	if env.Now == nil {
+		env.Now = time.Now
+	}
 	for _, warning := range cfg.Warnings() {
 		log.Warn(warning)
 	}
-	s := &Server{log: log}
+	s := &Server{log: log, now: env.Now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -74,7 +78,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 		return nil, err
 	}
 	wake := func(servers []spec.ServerName) { s.queue.Wake(servers) } // nothing changes before there is one
-	if s.store, err = openStore(cfg, env.Driver, wake); err != nil {
+	if s.store, err = openStore(cfg, sqlite.Options{Driver: env.Driver, Now: env.Now, Waiting: wake}); err != nil {
 		return nil, err
 	}
 	key, old, err := loadKeys(cfg)
@@ -90,7 +94,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	}
 	settings.Transport = env.Transport
 	s.client = remote.New(settings, cfg.ServerName, key)
-	s.queue = queue.New(queue.Config{Name: cfg.ServerName, MaxBackoff: cfg.Federation.MaxBackoff, Chance: env.Chance},
+	s.queue = queue.New(queue.Config{Name: cfg.ServerName, MaxBackoff: cfg.Federation.MaxBackoff, Now: env.Now, Chance: env.Chance},
 		s.store, s.client, log.WithField("part", "federation"), registry)
 	s.lists = devicelists.New(s.store, s.client, env.Chance, log.WithField("part", "federation"))
 	notifier := relay.NewNotifier()
@@ -110,7 +114,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 
 	s.inbound = federationapi.New(federationapi.Config{
 		Name: cfg.ServerName, Key: key, OldKeys: old, Servers: settings.Servers, Notaries: cfg.Federation.Notaries,
-		LimitRates: cfg.RateLimits.Enabled, Version: Version,
+		LimitRates: cfg.RateLimits.Enabled, Version: Version, Now: env.Now,
 	}, s.store, messages, notifier, s.lists, s.client, alive{s.queue, s.lists}, log.WithField("part", "federation"), registry)
 	servers := httpapi.NewRouter()
 	s.inbound.Routes(servers)
@@ -188,7 +192,7 @@ func (s *Server) sweep(ctx context.Context) error {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		removed, err := s.store.Sweep(ctx, time.Now())
+		removed, err := s.store.Sweep(ctx, s.now())
 		if err != nil && ctx.Err() == nil {
 			s.log.WithError(err).Error("could not forget old requests; will try again")
 		}

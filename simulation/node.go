@@ -33,7 +33,22 @@ type node struct {
 	hosts  map[spec.ServerName]string
 
 	mu       sync.Mutex
-	instance *instance // guarded by mu; nil while the server is down
+	instance *instance     // guarded by mu; nil while the server is down
+	ahead    time.Duration // the node's clock; guarded by mu
+}
+
+// now is the time of day the node's clock shows.
+func (n *node) now() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Now().Round(0).Add(n.ahead) // no reading of the clock that nobody can move
+}
+
+// moveClock moves the node's clock to so much ahead of the right time, or behind it.
+func (n *node) moveClock(ahead time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ahead = ahead
 }
 
 // An instance is a server from its start to its end.
@@ -98,7 +113,7 @@ func (n *node) start() error {
 	cfg.RateLimits.Enabled = false
 	cfg.Federation.Hosts = n.hosts
 	s, err := server.NewIn(server.Environment{
-		Driver: n.bug.driver(), Transport: n.net.from(string(n.name)), Chance: n.random(),
+		Driver: n.bug.driver(), Transport: n.net.from(string(n.name)), Now: n.now, Chance: n.random(),
 	}, cfg, logrus.NewEntry(log))
 	if err != nil {
 		return err

@@ -30,6 +30,9 @@ type plan struct {
 	partitions, partition time.Duration
 	// writeFaults is the mean time between two failing writes, 0 for none.
 	writeFaults time.Duration
+	// clocks is the mean time between two moves of one server's clock, 0 for none; each
+	// sets it up to skew ahead or behind.
+	clocks, skew time.Duration
 }
 
 // planFor decides what a run is like. Each kind of fault is absent, rare, usual or
@@ -49,6 +52,8 @@ func planFor(seed uint64, messages int) plan {
 		outage:      pick(c, []time.Duration{time.Second, 10 * time.Second, 2 * time.Minute}),
 		partitions:  pick(c, []time.Duration{0, 10 * time.Second, time.Minute}),
 		partition:   pick(c, []time.Duration{2 * time.Second, 30 * time.Second, 5 * time.Minute}),
+		clocks:      pick(c, []time.Duration{0, 10 * time.Second, time.Minute}),
+		skew:        pick(c, []time.Duration{time.Minute, 8 * time.Hour}),
 		writeFaults: pick(c, []time.Duration{0, 500 * time.Millisecond, 5 * time.Second}),
 	}
 	for s := range 2 + c.IntN(4) {

@@ -209,10 +209,10 @@ func (w *world) send(ctx context.Context, c *testserver.Client, chance chance) e
 }
 
 // outages crashes a node now and then, at any moment or in the middle of a write,
-// and lets writes fail, until ctx ends. At its end the node runs, on a sound disk.
+// lets writes fail and moves the clock, until ctx ends. At its end the node runs, on a sound disk.
 func (w *world) outages(ctx context.Context, n *node) error {
 	p, c := w.plan, chanceOf(n.chance.Uint64(), "outages")
-	nextOutage, nextFault := after(c, p.outages), after(c, p.writeFaults)
+	nextOutage, nextFault, nextClock := after(c, p.outages), after(c, p.writeFaults), after(c, p.clocks)
 	failed := 0
 	for pass(ctx, checkEvery) == nil {
 		state := n.disk.State()
@@ -223,6 +223,12 @@ func (w *world) outages(ctx context.Context, n *node) error {
 		if nextFault.past() {
 			n.disk.FailAt(1 + c.IntN(4))
 			nextFault = after(c, p.writeFaults)
+		}
+		if nextClock.past() {
+			ahead := time.Duration(c.Float64()*2*float64(p.skew)) - p.skew
+			w.tally.note(clockMoved, 1, "%s by %v", n.name, ahead)
+			n.moveClock(ahead)
+			nextClock = after(c, p.clocks)
 		}
 		switch {
 		case state.Off:

@@ -227,6 +227,14 @@ func TestStatusShowsWhatWaitsAndWhy(t *testing.T) {
 	check() // beside the running server
 }
 
+func TestSecondServeEndsAtOnceAndSaysWhy(t *testing.T) {
+	r := newRig(t)
+	r.start(here)
+	if _, err := r.run("serve"); err == nil || !strings.Contains(err.Error(), "another chappe server") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRetryReachesTheRunningServer(t *testing.T) {
 	r := newRig(t)
 	r.queue(down, 3)

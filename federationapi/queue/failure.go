@@ -25,7 +25,7 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 	q.log.WithFields(logrus.Fields{
 		"server": string(p.server), "reason": reasonFor(err), "failures": failures, "retry_in": wait.Round(time.Millisecond).String(),
 	}).Info("transaction not delivered")
-	q.remember(ctx, todevice.Destination{Server: p.server, Failures: failures, RetryAt: now.Add(wait)}, err)
+	q.remember(ctx, todevice.Destination{Server: p.server, Failures: failures, RetryAt: q.cfg.Now().Add(wait)}, err)
 
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -56,6 +56,8 @@ type Config struct {
 	Workers int
 	// MaxBackoff is the longest time between two attempts, an hour if it is 0.
 	MaxBackoff time.Duration
+	// Now tells the time, time.Now if it is nil.
+	Now func() time.Time
 	// Chance gives numbers from 0 to 1 for the back-off, random ones if it is nil.
 	Chance func() float64
 }
@@ -92,6 +94,9 @@ func New(cfg Config, store Store, sender Sender, log *logrus.Entry, registry pro
 	}
 	if cfg.MaxBackoff == 0 {
 		cfg.MaxBackoff = defaultMaxBackoff
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if cfg.Chance == nil {
 		cfg.Chance = rand.Float64
@@ -133,7 +138,7 @@ func (q *Queue) start(ctx context.Context, waiting []todevice.Destination) {
 			continue // woken already
 		}
 		p.failures = d.Failures
-		if wait := time.Until(d.RetryAt); wait > 0 {
+		if wait := d.RetryAt.Sub(q.cfg.Now()); wait > 0 {
 			q.sleep(p, min(wait, q.cfg.MaxBackoff))
 		} else {
 			q.enqueue(p)

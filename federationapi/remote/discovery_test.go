@@ -56,7 +56,9 @@ func TestEachStepOfDiscoveryHasItsHostAndCertificate(t *testing.T) {
 	} {
 		t.Run(c.step, func(t *testing.T) {
 			l := newLab(t)
-			l.dns.services = c.services
+			for name, records := range c.services {
+				l.dns.service(name, records...)
+			}
 			if c.delegated != "" {
 				l.delegate("a.test", c.delegated)
 			}
@@ -71,7 +73,7 @@ func TestEachStepOfDiscoveryHasItsHostAndCertificate(t *testing.T) {
 
 func TestSRVTargetProvesNothing(t *testing.T) {
 	l := newLab(t)
-	l.dns.services["_matrix-fed._tcp.a.test"] = []*net.SRV{{Target: "c.test", Port: 99}}
+	l.dns.service("_matrix-fed._tcp.a.test", &net.SRV{Target: "c.test", Port: 99})
 	l.serve("c.test:99", "c.test", func(http.ResponseWriter, *http.Request) { t.Error("asked") })
 	_, err := l.client(usual()).ServerKeys(t.Context(), "a.test")
 	if err == nil || !strings.Contains(err.Error(), "certificate is valid for c.test, not a.test") {
@@ -83,7 +85,7 @@ func TestServerThatMovedIsFoundAfterOneFailure(t *testing.T) {
 	l := newLab(t)
 	answer := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "keys") }
 	move := func(to string, port uint16) {
-		l.dns.change(func(d *dns) { d.services["_matrix-fed._tcp.a.test"] = []*net.SRV{{Target: to, Port: port}} })
+		l.dns.service("_matrix-fed._tcp.a.test", &net.SRV{Target: to, Port: port})
 	}
 	old := l.serve("old.test:1", "a.test", answer)
 	l.serve("new.test:2", "a.test", answer)
@@ -147,7 +149,7 @@ func TestNameThatTurnsPrivateIsRefusedAtTheFinalAddress(t *testing.T) {
 	for _, private := range []string{"127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00:ec2::254", "::ffff:127.0.0.1", "64:ff9b::7f00:1"} {
 		t.Run(private, func(t *testing.T) {
 			names := newDNS(t)
-			names.addresses["rebind.test"] = []string{"1.1.1.1", private}
+			names.address("rebind.test", "1.1.1.1", private)
 			client, reached := guarded(t, names)
 			// The first look-up is for the well-known file, the second for the server.
 			_, err := client.ServerKeys(t.Context(), "rebind.test")
@@ -163,8 +165,8 @@ func TestNameThatTurnsPrivateIsRefusedAtTheFinalAddress(t *testing.T) {
 
 func TestSRVRecordLeadsToNoPrivateAddress(t *testing.T) {
 	names := newDNS(t)
-	names.addresses["inside.test"] = []string{"192.168.0.1"}
-	names.services["_matrix-fed._tcp.a.test"] = []*net.SRV{{Target: "inside.test", Port: 22}}
+	names.address("inside.test", "192.168.0.1")
+	names.service("_matrix-fed._tcp.a.test", &net.SRV{Target: "inside.test", Port: 22})
 	client, reached := guarded(t, names)
 	if _, err := client.ServerKeys(t.Context(), "a.test"); !errors.Is(err, ErrPrivateAddress) || len(*reached) != 0 {
 		t.Errorf("got %v, reached %v; want that the address is private", err, *reached)
@@ -194,7 +196,7 @@ func TestRedirectsAreWatchedAtEachHop(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			asked.Store(0)
 			l := newLab(t)
-			l.dns.addresses["inside.test"] = []string{"10.0.0.1"}
+			l.dns.address("inside.test", "10.0.0.1")
 			redirect := func(w http.ResponseWriter, _ *http.Request) {
 				n := asked.Add(1)
 				location := c.location

@@ -54,10 +54,25 @@ func (d *dns) resolver() *net.Resolver {
 	}}
 }
 
-func (d *dns) change(to func(*dns)) {
+// address gives a name addresses, for one query after another.
+func (d *dns) address(name string, addresses ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	to(d)
+	d.addresses[name] = addresses
+}
+
+// service gives a service SRV records.
+func (d *dns) service(name string, records ...*net.SRV) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.services[name] = records
+}
+
+// silence has no query answered any more.
+func (d *dns) silence() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.silent = true
 }
 
 func (d *dns) serve() {

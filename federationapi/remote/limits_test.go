@@ -172,7 +172,7 @@ func TestNoWellKnownFileTakesMoreThanItsTimeAndSize(t *testing.T) {
 
 func TestSilentDNSDelaysNoLongerThanARequestMayTake(t *testing.T) {
 	l := newLab(t)
-	l.dns.change(func(d *dns) { d.silent = true })
+	l.dns.silence()
 	client := l.client(short())
 	client.network.dial = client.dial
 	for _, server := range []spec.ServerName{"a.test:8448", "a.test"} {

@@ -50,8 +50,8 @@ func story(steps []Step) string {
 func TestProbeTellsEachStep(t *testing.T) {
 	l := newLab(t)
 	l.delegate("a.test", "b.test")
-	l.dns.services["_matrix._tcp.b.test"] = []*net.SRV{{Target: "down.test", Port: 1, Priority: 1}, {Target: "c.test", Port: 99, Priority: 2}}
-	l.dns.addresses["c.test"] = []string{"10.0.0.1"}
+	l.dns.service("_matrix._tcp.b.test", &net.SRV{Target: "down.test", Port: 1, Priority: 1}, &net.SRV{Target: "c.test", Port: 99, Priority: 2})
+	l.dns.address("c.test", "10.0.0.1")
 	l.serve("c.test:99", "b.test", goodServer)
 	steps, err := l.client(usual()).Probe(t.Context(), "a.test", everything())
 	if err != nil {
@@ -97,7 +97,7 @@ func TestProbeStopsWhereARequestWould(t *testing.T) {
 	}{
 		{"nothing there", func(*lab) {}, "connection to a.test:8448", Them, "connection refused"},
 		{"SRV says no", func(l *lab) {
-			l.dns.services["_matrix-fed._tcp.a.test"] = []*net.SRV{{Target: "."}}
+			l.dns.service("_matrix-fed._tcp.a.test", &net.SRV{Target: "."})
 		}, "SRV records _matrix-fed._tcp.a.test", Them, "there is no server"},
 		{"another name's certificate", func(l *lab) { l.serve("a.test:8448", "b.test", goodServer) }, "certificate for a.test", Them, "valid for b.test"},
 		{"a stranger's certificate", func(l *lab) {

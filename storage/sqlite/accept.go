@@ -138,10 +138,10 @@ func (t *tx) remember(source todevice.Source) (first bool, err error) {
 	switch {
 	case source.Client != 0:
 		rows, err = t.exec(`INSERT OR IGNORE INTO client_requests (inbox, request, at)
-			SELECT inbox, ?, ? FROM devices WHERE inbox = ?`, requestKey(source.Request), nowMillis(), source.Client)
+			SELECT inbox, ?, ? FROM devices WHERE inbox = ?`, requestKey(source.Request), t.nowMillis(), source.Client)
 	case source.Origin != "":
 		rows, err = t.exec(`INSERT OR IGNORE INTO received_transactions (origin, txn_id, at) VALUES (?, ?, ?)`,
-			string(source.Origin), source.TxnID, nowMillis())
+			string(source.Origin), source.TxnID, t.nowMillis())
 	}
 	if err != nil {
 		return false, fmt.Errorf("remember the request: %w", err)
@@ -155,7 +155,7 @@ func (t *tx) rememberMessage(origin spec.ServerName, id string) (first bool, err
 		return true, nil
 	}
 	rows, err := t.exec(`INSERT OR IGNORE INTO received_messages (origin, message_id, at) VALUES (?, ?, ?)`,
-		string(origin), id, nowMillis())
+		string(origin), id, t.nowMillis())
 	if err != nil {
 		return false, fmt.Errorf("remember the message: %w", err)
 	}
@@ -188,7 +188,7 @@ func (t *tx) enqueue(edus []todevice.EDU) ([]spec.ServerName, error) {
 	var servers []spec.ServerName
 	for _, edu := range edus {
 		_, err := t.exec(`INSERT INTO outbox (server, position, edu, at) VALUES (?, ?, ?, ?)`,
-			string(edu.Destination), t.position(), edu.JSON, nowMillis())
+			string(edu.Destination), t.position(), edu.JSON, t.nowMillis())
 		if err != nil {
 			return nil, fmt.Errorf("store in outbox: %w", err)
 		}

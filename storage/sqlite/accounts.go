@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/chappe-im/chappe/todevice"
 )
 
-func nowMillis() int64 { return time.Now().UnixMilli() }
+// nowMillis is the time as it is stored.
+func (s *Store) nowMillis() int64 { return s.now().UnixMilli() }
+
+func (t *tx) nowMillis() int64 { return t.writer.store.nowMillis() }
 
 // CreateUser makes an account without a device, or fails with
 // todevice.ErrUserExists.
@@ -111,7 +113,7 @@ func (t *tx) createUser(a todevice.Account) error {
 		return todevice.ErrUserExists
 	}
 	_, err = t.exec(`INSERT INTO users (localpart, password_hash, admin, created) VALUES (?, ?, ?, ?)`,
-		a.Localpart, a.PasswordHash, a.Admin, nowMillis())
+		a.Localpart, a.PasswordHash, a.Admin, t.nowMillis())
 	return err
 }
 
@@ -126,7 +128,7 @@ func (t *tx) login(localpart string, l todevice.Login) (todevice.Device, error) 
 	}
 	t.afterCommit(func() { t.writer.store.sessions.end(device.Inbox) })
 	key := tokenHash(l.Token)
-	_, err = t.exec(`INSERT INTO access_tokens (hash, inbox, created) VALUES (?, ?, ?)`, key[:], device.Inbox, nowMillis())
+	_, err = t.exec(`INSERT INTO access_tokens (hash, inbox, created) VALUES (?, ?, ?)`, key[:], device.Inbox, t.nowMillis())
 	return device, err
 }
 
@@ -134,14 +136,14 @@ func (t *tx) login(localpart string, l todevice.Login) (todevice.Device, error) 
 func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID, err error) {
 	err = t.queryRow(`SELECT inbox FROM devices WHERE localpart = ? AND device_id = ?`, []any{localpart, l.DeviceID}, &inbox)
 	if err == nil {
-		_, err = t.exec(`UPDATE devices SET last_seen_ip = ?, last_seen = ? WHERE inbox = ?`, l.RemoteAddr, nowMillis(), inbox)
+		_, err = t.exec(`UPDATE devices SET last_seen_ip = ?, last_seen = ? WHERE inbox = ?`, l.RemoteAddr, t.nowMillis(), inbox)
 		return inbox, err
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
 	id, err := t.insert(`INSERT INTO devices (localpart, device_id, display_name, last_seen_ip, last_seen, created)
-		VALUES (?, ?, ?, ?, ?, ?)`, localpart, l.DeviceID, l.DisplayName, l.RemoteAddr, nowMillis(), nowMillis())
+		VALUES (?, ?, ?, ?, ?, ?)`, localpart, l.DeviceID, l.DisplayName, l.RemoteAddr, t.nowMillis(), t.nowMillis())
 	if err != nil {
 		return 0, err
 	}

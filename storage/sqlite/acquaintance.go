@@ -57,15 +57,15 @@ func (t *tx) interested(user, in todevice.UserID) error {
 	case user == in: // everybody is interested in themselves
 		return nil
 	case user.Server == here:
-		if !t.writer.acquaintances.add(acquaintance{user.Localpart, in}, time.Now()) {
+		if !t.writer.acquaintances.add(acquaintance{user.Localpart, in}, t.writer.store.now()) {
 			return nil
 		}
 		_, err := t.exec(`INSERT INTO interest (user_id, localpart, at) SELECT ?, localpart, ? FROM users WHERE localpart = ?
-			ON CONFLICT DO UPDATE SET at = excluded.at`, in.String(), nowMillis(), user.Localpart)
+			ON CONFLICT DO UPDATE SET at = excluded.at`, in.String(), t.nowMillis(), user.Localpart)
 		return err
 	case in.Server == here:
 		server := todevice.UserID{Server: user.Server}
-		if !t.writer.acquaintances.add(acquaintance{in.Localpart, server}, time.Now()) {
+		if !t.writer.acquaintances.add(acquaintance{in.Localpart, server}, t.writer.store.now()) {
 			return nil
 		}
 		return t.serverInterested(user.Server, in.Localpart)
@@ -75,7 +75,7 @@ func (t *tx) interested(user, in todevice.UserID) error {
 
 func (t *tx) serverInterested(server spec.ServerName, localpart string) error {
 	_, err := t.exec(`INSERT INTO remote_interest (server, localpart, at) SELECT ?, localpart, ? FROM users WHERE localpart = ?
-		ON CONFLICT DO UPDATE SET at = excluded.at`, string(server), nowMillis(), localpart)
+		ON CONFLICT DO UPDATE SET at = excluded.at`, string(server), t.nowMillis(), localpart)
 	return err
 }
 

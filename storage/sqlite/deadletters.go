@@ -23,7 +23,7 @@ func (s *Store) GiveUpTransaction(ctx context.Context, server spec.ServerName, t
 		for class, upTo := range f.upTo {
 			_, err := t.exec(`INSERT INTO dead_letters (position, server, edu, at, reason)
 				SELECT position, server, edu, ?, ? FROM outbox WHERE server = ? AND class = ? AND position <= ?`,
-				nowMillis(), reason, string(server), class, upTo)
+				t.nowMillis(), reason, string(server), class, upTo)
 			if err != nil {
 				return err
 			}

@@ -65,7 +65,7 @@ func (t *tx) composeDeviceLists(server spec.ServerName, edus int) error {
 		}
 		if edu != nil {
 			_, err = t.exec(`INSERT INTO outbox (server, class, position, edu, at) VALUES (?, 1, ?, ?, ?)`,
-				string(server), t.position(), edu, nowMillis())
+				string(server), t.position(), edu, t.nowMillis())
 			if err != nil {
 				return err
 			}

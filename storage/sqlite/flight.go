@@ -86,7 +86,7 @@ func (t *tx) compose(server spec.ServerName, maxEDUs, maxBytes int) (f inFlight,
 		return inFlight{}, nil
 	}
 	// The time tells transactions apart across a database lost and made again.
-	f.created = nowMillis()
+	f.created = t.nowMillis()
 	f.id = fmt.Sprintf("%d-%s", f.created, rand.Text())
 	_, err = t.exec(`INSERT INTO destinations (server, txn_id, txn_created, txn_upto, txn_upto_1, failures, retry_at, last_error)
 		VALUES (?, ?, ?, ?, ?, 0, 0, '') ON CONFLICT (server) DO UPDATE

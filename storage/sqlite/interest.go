@@ -17,7 +17,7 @@ const renewInterest = time.Hour
 // users, as it must hear of their changes from now on. Users who do not exist are
 // left out.
 func (s *Store) NoteRemoteInterest(ctx context.Context, server spec.ServerName, localparts []string) error {
-	now := time.Now()
+	now := s.now()
 	var stale []string
 	for _, localpart := range localparts {
 		rows, err := s.query(ctx, `SELECT u.localpart FROM users u LEFT JOIN remote_interest i

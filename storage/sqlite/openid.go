@@ -37,7 +37,7 @@ func (s *Store) OpenIDUser(ctx context.Context, token string) (todevice.UserID, 
 	key := tokenHash(token)
 	user := todevice.UserID{Server: s.serverName}
 	err := s.queryRow(ctx, `SELECT localpart FROM openid_tokens WHERE hash = ? AND expires > ?`,
-		[]any{key[:], nowMillis()}, &user.Localpart)
+		[]any{key[:], s.nowMillis()}, &user.Localpart)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = todevice.ErrUnknownToken
 	}

@@ -18,6 +18,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
@@ -41,6 +42,8 @@ type Options struct {
 	// Waiting, if not nil, is told of servers for which device list updates wait, that
 	// no batch has brought.
 	Waiting func(servers []spec.ServerName)
+	// Now tells the time, time.Now if it is nil.
+	Now func() time.Time
 	// Driver is the name of the database/sql driver, "" for the real one. Tests
 	// give one that fails.
 	Driver string
@@ -52,6 +55,7 @@ type Store struct {
 	epoch      []byte
 	limits     inboxSize
 	waiting    func([]spec.ServerName)
+	now        func() time.Time
 	writer     *sql.DB // one connection, used by the writer goroutine alone
 	readers    *sql.DB
 	statements statements
@@ -76,10 +80,14 @@ func Open(path string, o Options) (*Store, error) {
 		serverName: o.ServerName,
 		limits:     inboxSize{rows: o.MaxInboxRows, bytes: o.MaxInboxBytes},
 		waiting:    o.Waiting,
+		now:        o.Now,
 		sessions:   newSessions(),
 		arrivals:   newArrivals(),
 		writes:     make(chan *write, maxGroup),
 		closing:    make(chan struct{}),
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	if s.limits.rows == 0 {
 		s.limits.rows = 100_000
