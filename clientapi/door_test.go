@@ -1,6 +1,7 @@
 package clientapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -55,6 +56,8 @@ type serverList struct {
 	mu      sync.Mutex
 	servers []spec.ServerName // guarded by mu
 }
+
+func (*serverList) Admit(context.Context, []spec.ServerName) {}
 
 func (s *serverList) Wake(servers []spec.ServerName) {
 	s.mu.Lock()

@@ -103,7 +103,7 @@ func TestSendQueuesForOtherServersWithoutWaiting(t *testing.T) {
 	alice := d.register("alice", "A1")
 	d.want(d.send(alice, "m.test", "1", to("x", "@bob:b.test B1", "@carol:c.test:8448 *")), http.StatusOK, "")
 	for _, server := range []spec.ServerName{"b.test", "c.test:8448"} {
-		transaction, err := d.store.NextTransaction(t.Context(), server, 100, 1<<20)
+		transaction, err := d.store.NextTransaction(t.Context(), server, "", 100, 1<<20)
 		if err != nil || transaction == nil || len(transaction.EDUs) != 1 {
 			t.Errorf("for %s waits %v, %v", server, transaction, err)
 		}

@@ -90,6 +90,8 @@ func (h *house) Stale(server spec.ServerName) {
 
 func (noServers) Wake([]spec.ServerName) {}
 
+func (noServers) Admit(context.Context, []spec.ServerName) {}
+
 // options change how a house is built.
 type options struct {
 	client remote.Config

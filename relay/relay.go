@@ -20,7 +20,10 @@ type Store interface {
 
 // A ServerWaker learns which servers have something new waiting for them.
 type ServerWaker interface {
+	// Wake is told each server once for each EDU.
 	Wake(servers []spec.ServerName)
+	// Admit waits a little while more comes for one of the servers than it takes.
+	Admit(ctx context.Context, servers []spec.ServerName)
 }
 
 // A Relay takes messages in. Its methods may be called from any goroutine.
@@ -52,6 +55,9 @@ func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, 
 		}
 	}
 	b, denied := r.split(b)
+	if len(b.EDUs) > 0 {
+		r.servers.Admit(ctx, destinations(b.EDUs))
+	}
 	accepted, err := r.store.Accept(ctx, b)
 	if err != nil {
 		return todevice.Accepted{}, fmt.Errorf("relay: %w", err)
@@ -65,6 +71,14 @@ func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, 
 	}
 	r.metrics.count(accepted)
 	return accepted, nil
+}
+
+func destinations(edus []todevice.EDU) []spec.ServerName {
+	servers := make([]spec.ServerName, len(edus))
+	for i, edu := range edus {
+		servers[i] = edu.Destination
+	}
+	return servers
 }
 
 // split moves the messages for other servers out of the sends and packs them, but for

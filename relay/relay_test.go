@@ -36,6 +36,8 @@ func (n *notebook) Accept(_ context.Context, b todevice.Batch) (todevice.Accepte
 
 type bells []spec.ServerName
 
+func (*bells) Admit(context.Context, []spec.ServerName) {}
+
 func (b *bells) Wake(servers []spec.ServerName) { *b = append(*b, servers...) }
 
 func user(t *testing.T, id string) todevice.UserID {

@@ -197,7 +197,7 @@ func TestUsersOfOtherServersAreReachedByFederation(t *testing.T) {
 			r := newRig(t)
 			body := object("destination", "@bob:example.org", "enable_offline_messaging", keep)
 			r.send("?wait_for_ack=true", body, "message_sent")
-			transaction, err := r.store.NextTransaction(t.Context(), "example.org", 100, 1<<20)
+			transaction, err := r.store.NextTransaction(t.Context(), "example.org", "", 100, 1<<20)
 			if err != nil || transaction == nil || len(transaction.EDUs) != 1 {
 				t.Fatalf("what waits is %+v, %v; want one EDU", transaction, err)
 			}

@@ -2,6 +2,7 @@ package rtmcompat_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -49,6 +50,8 @@ type rig struct {
 type noServers struct{}
 
 func (noServers) Wake([]spec.ServerName) {}
+
+func (noServers) Admit(context.Context, []spec.ServerName) {}
 
 func newRig(t *testing.T) *rig {
 	t.Helper()

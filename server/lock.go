@@ -15,9 +15,9 @@ import (
 const lockFile = "chappe.lock"
 
 // lockFolder takes the data folder for this process, and makes it where it is
-// missing. A second server on the same data would deliver what the first delivers
-// already; whoever made the file the lock is on, the operating system ends the
-// lock with the process. Commands beside a running server need no lock.
+// missing. A second server on the same data would send what the first sends already.
+// The operating system ends the lock with the process, however that ends. Commands
+// beside a running server need no lock.
 func lockFolder(folder string) (*os.File, error) {
 	if err := makeFolder(folder); err != nil {
 		return nil, err

@@ -59,6 +59,8 @@ type noServers struct{}
 
 func (noServers) Wake([]spec.ServerName) {}
 
+func (noServers) Admit(context.Context, []spec.ServerName) {}
+
 func newDoor(t *testing.T) *door {
 	t.Helper()
 	store, err := sqlite.Open(t.TempDir()+"/chappe.db", sqlite.Options{ServerName: here})

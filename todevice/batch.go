@@ -71,7 +71,7 @@ type Accepted struct {
 	Repeated bool
 	// Deliveries lists the local inboxes a message was placed in.
 	Deliveries []Delivery
-	// Servers lists the destinations an EDU waits for now.
+	// Servers names the destination of each EDU that waits now.
 	Servers []spec.ServerName
 	// StaleDeviceLists is true if the origin must be asked for the devices of some of
 	// its users.

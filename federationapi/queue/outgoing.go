@@ -40,29 +40,26 @@ const (
 	relieved                  // refused, and split or given up: a smaller one may go
 )
 
-// sendNext brings the next transaction to a server. A storageError is a fault of
-// ours, any other of the server's.
-func (q *Queue) sendNext(ctx context.Context, server spec.ServerName) (progress, error) {
-	txn, err := q.store.NextTransaction(ctx, server, maxEDUs, transactionBytes-envelopeBytes)
+// sendNext brings the next transaction to a server, and gives it. That the one
+// before it was confirmed, "" for none, is stored on the way. A storageError is a
+// fault of ours, any other of the server's.
+func (q *Queue) sendNext(ctx context.Context, server spec.ServerName, confirmed string) (did progress, txn *todevice.Transaction, err error) {
+	txn, err = q.store.NextTransaction(ctx, server, confirmed, maxEDUs, transactionBytes-envelopeBytes)
 	if err != nil {
-		return rest, storageError{err}
+		return rest, nil, storageError{err}
 	}
 	if txn == nil {
-		return rest, nil
+		return rest, nil, nil
 	}
 	body, err := transactionBody(*txn, q.cfg.Name)
 	if err != nil {
-		return rest, storageError{err}
+		return rest, nil, storageError{err}
 	}
 	if err := q.sender.SendTransaction(ctx, server, txn.ID, body); err != nil {
-		return q.refused(ctx, txn, err)
+		did, err = q.refused(ctx, txn, err)
+		return did, txn, err
 	}
-	ctx, cancel := recording(ctx)
-	defer cancel()
-	if err := q.store.TransactionDone(ctx, server, txn.ID); err != nil {
-		return rest, storageError{err}
-	}
-	return delivered, nil
+	return delivered, txn, nil
 }
 
 // recording gives a context for storing what has happened already.

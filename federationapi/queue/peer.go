@@ -19,6 +19,10 @@ type peer struct {
 	failures int
 	failedAt time.Time
 	timer    *time.Timer // ends the sleep
+	// edus is how many EDUs came since the peer is known and were not yet taken: what
+	// waited before is not in it.
+	edus   int
+	relief chan struct{} // closed when fewer wait; nil while nobody waits for that
 }
 
 // A state is what a peer does. It changes under the queue's lock.
@@ -77,11 +81,13 @@ func (q *Queue) dispatch() {
 // an attempt fails, or others wait for the place.
 func (q *Queue) work(ctx context.Context, p *peer, lane *lane) {
 	defer q.leave(lane)
+	confirmed := "" // the last transaction, while it is not stored that it was confirmed
 	for ctx.Err() == nil {
-		did, err := q.sendNext(ctx, p.server)
+		did, txn, err := q.sendNext(ctx, p.server, confirmed)
 		if err != nil && ctx.Err() != nil {
 			return // cut short by ourselves
 		}
+		confirmed = ""
 		if did != rest || err != nil {
 			q.metrics.attempts.WithLabelValues(outcomeOf(did, err)).Inc()
 		}
@@ -89,10 +95,54 @@ func (q *Queue) work(ctx context.Context, p *peer, lane *lane) {
 			q.failed(ctx, p, err)
 			return
 		}
-		if !q.goesOn(p, did, lane) {
+		if did == delivered {
+			confirmed = txn.ID
+			q.taken(p, len(txn.EDUs))
+		}
+		goesOn, yields := q.goesOn(p, did, lane)
+		if goesOn && !yields {
+			continue
+		}
+		if err := q.confirm(ctx, p.server, confirmed); err != nil {
+			q.failed(ctx, p, err)
 			return
 		}
+		if yields {
+			q.yield(p)
+		}
+		return
 	}
+	_ = q.confirm(ctx, p.server, confirmed) // if it fails, the transaction goes out again
+}
+
+// confirm stores that a transaction was confirmed, unless it is "".
+func (q *Queue) confirm(ctx context.Context, server spec.ServerName, confirmed string) error {
+	if confirmed == "" {
+		return nil
+	}
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	if err := q.store.TransactionDone(ctx, server, confirmed); err != nil {
+		return storageError{err}
+	}
+	return nil
+}
+
+// taken notes that a peer has taken EDUs.
+func (q *Queue) taken(p *peer, edus int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p.failures = 0
+	if p.edus = max(p.edus-edus, 0); p.edus < fullAt {
+		p.relieve()
+	}
+}
+
+// yield has a peer wait for its next turn.
+func (q *Queue) yield(p *peer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.enqueue(p)
 }
 
 func (q *Queue) leave(lane *lane) {
@@ -102,23 +152,17 @@ func (q *Queue) leave(lane *lane) {
 	q.dispatch()
 }
 
-// goesOn tells whether the worker is to look for another transaction. If not, the
-// peer is forgotten or waits for its next turn.
-func (q *Queue) goesOn(p *peer, did progress, lane *lane) bool {
+// goesOn tells whether something may wait for the peer, and if so, whether others
+// wait for its place. If nothing does the peer is forgotten.
+func (q *Queue) goesOn(p *peer, did progress, lane *lane) (goesOn, yields bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	again := p.again || did != rest
 	p.again = false
-	if did == delivered {
-		p.failures = 0
-	}
-	switch {
-	case !again:
+	if !again {
+		p.relieve()
 		delete(q.peers, p.server)
-		return false
-	case lane.wanted():
-		q.enqueue(p)
-		return false
+		return false, false
 	}
-	return true
+	return true, lane.wanted()
 }

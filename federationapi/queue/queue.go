@@ -24,8 +24,9 @@ type Store interface {
 	// Destinations lists the servers for which EDUs wait.
 	Destinations(context.Context) ([]todevice.Destination, error)
 	// NextTransaction gives the transaction in flight, the same each time, or else
-	// composes one; nil if nothing waits.
-	NextTransaction(ctx context.Context, server spec.ServerName, maxEDUs, maxBytes int) (*todevice.Transaction, error)
+	// composes one; nil if nothing waits. If the one in flight is the one confirmed, it
+	// is removed first, in the same commit.
+	NextTransaction(ctx context.Context, server spec.ServerName, confirmed string, maxEDUs, maxBytes int) (*todevice.Transaction, error)
 	// TransactionDone removes a transaction that was confirmed.
 	TransactionDone(ctx context.Context, server spec.ServerName, txnID string) error
 	// TransactionRefused counts that the transaction was refused for what is in it.
@@ -159,12 +160,15 @@ func (q *Queue) stop() {
 	}
 }
 
-// Wake says that EDUs wait for these servers. It does not end a back-off.
+// Wake says that EDUs wait for these servers, each named once for each EDU. It does
+// not end a back-off.
 func (q *Queue) Wake(servers []spec.ServerName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, server := range servers {
-		switch p := q.peer(server); p.state {
+		p := q.peer(server)
+		p.edus++
+		switch p.state {
 		case idle:
 			q.enqueue(p)
 		case working:

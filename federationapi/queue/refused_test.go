@@ -254,11 +254,11 @@ func (m *mortal) step() error {
 	return nil
 }
 
-func (m *mortal) NextTransaction(ctx context.Context, server spec.ServerName, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
+func (m *mortal) NextTransaction(ctx context.Context, server spec.ServerName, confirmed string, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
 	if err := m.step(); err != nil {
 		return nil, err
 	}
-	return m.Store.NextTransaction(ctx, server, maxEDUs, maxBytes)
+	return m.Store.NextTransaction(ctx, server, confirmed, maxEDUs, maxBytes)
 }
 
 func (m *mortal) TransactionDone(ctx context.Context, server spec.ServerName, txnID string) error {

@@ -174,7 +174,7 @@ func (p *post) putLong(server spec.ServerName, longer int, numbers ...int) {
 func (p *post) send(server spec.ServerName, numbers ...int) {
 	p.t.Helper()
 	p.put(server, numbers...)
-	p.queue.Wake([]spec.ServerName{server})
+	p.queue.Wake(slices.Repeat([]spec.ServerName{server}, len(numbers)))
 	synctest.Wait()
 }
 
@@ -212,13 +212,13 @@ type observed struct {
 	none   func()
 }
 
-func (o observed) NextTransaction(ctx context.Context, server spec.ServerName, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
+func (o observed) NextTransaction(ctx context.Context, server spec.ServerName, confirmed string, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
 	if o.next != nil {
 		if err := o.next(); err != nil {
 			return nil, err
 		}
 	}
-	txn, err := o.Store.NextTransaction(ctx, server, maxEDUs, maxBytes)
+	txn, err := o.Store.NextTransaction(ctx, server, confirmed, maxEDUs, maxBytes)
 	if txn == nil && err == nil && o.none != nil {
 		o.none()
 	}

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
@@ -183,7 +182,7 @@ func (t *tx) deliver(send todevice.Send, p placement) (todevice.Event, error) {
 	return event, nil
 }
 
-// enqueue stores EDUs for other servers and names the servers.
+// enqueue stores EDUs for other servers and names the server of each.
 func (t *tx) enqueue(edus []todevice.EDU) ([]spec.ServerName, error) {
 	var servers []spec.ServerName
 	for _, edu := range edus {
@@ -192,9 +191,7 @@ func (t *tx) enqueue(edus []todevice.EDU) ([]spec.ServerName, error) {
 		if err != nil {
 			return nil, fmt.Errorf("store in outbox: %w", err)
 		}
-		if !slices.Contains(servers, edu.Destination) {
-			servers = append(servers, edu.Destination)
-		}
+		servers = append(servers, edu.Destination)
 	}
 	return servers, nil
 }

@@ -15,7 +15,7 @@ func TestWhatIsGivenUpIsKeptForAMonth(t *testing.T) {
 	ctx := context.Background()
 	queue(t, s, "x.test", `{"n":1}`, `{"n":2}`)
 	queue(t, s, "y.test", `{"n":3}`)
-	first, err := s.NextTransaction(ctx, "x.test", 1, 1000)
+	first, err := s.NextTransaction(ctx, "x.test", "", 1, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,13 +38,17 @@ func (s *Store) Destinations(ctx context.Context) ([]todevice.Destination, error
 // NextTransaction gives the transaction to send to a server: the one in flight,
 // byte for byte, or else a new one of what waits, messages to devices first and
 // oldest first, at most maxEDUs and about maxBytes (one EDU always fits). It is nil
-// if nothing waits.
-func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
+// if nothing waits. If the one in flight is the one confirmed, "" for none, that is
+// done with first, as by TransactionDone.
+func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, confirmed string, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
 	flight, err := readInFlight(func(query string, args []any, into ...any) error {
 		return s.queryRow(ctx, query, args, into...)
 	}, server)
-	if err == nil && flight.id == "" {
+	if err == nil && (flight.id == "" || flight.id == confirmed) {
 		err = s.write(ctx, func(t *tx) error {
+			if err := t.transactionDone(server, confirmed); err != nil {
+				return err
+			}
 			flight, err = t.compose(server, maxEDUs, maxBytes)
 			return err
 		})
@@ -79,30 +83,33 @@ func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, max
 // be twice as large; after one that was not as large as it might have been, they are
 // of any size again.
 func (s *Store) TransactionDone(ctx context.Context, server spec.ServerName, txnID string) error {
-	err := s.write(ctx, func(t *tx) error {
-		f, ok, err := t.inFlight(server, txnID)
-		if err != nil || !ok {
-			return err
-		}
-		edus, err := t.remove(server, f)
-		if err != nil {
-			return err
-		}
-		if edus < f.maxEDUs || f.maxEDUs == 0 {
-			_, err := t.exec(`DELETE FROM destinations WHERE server = ?`, string(server))
-			return err
-		}
-		if err := t.land(server); err != nil {
-			return err
-		}
-		_, err = t.exec(`UPDATE destinations SET failures = 0, retry_at = 0, last_error = '', max_edus = ? WHERE server = ?`,
-			2*f.maxEDUs, string(server))
-		return err
-	})
+	err := s.write(ctx, func(t *tx) error { return t.transactionDone(server, txnID) })
 	if err != nil {
 		return fmt.Errorf("finish the transaction: %w", err)
 	}
 	return nil
+}
+
+// transactionDone does nothing if the transaction is not in flight any more.
+func (t *tx) transactionDone(server spec.ServerName, txnID string) error {
+	f, ok, err := t.inFlight(server, txnID)
+	if err != nil || !ok || txnID == "" {
+		return err
+	}
+	edus, err := t.remove(server, f)
+	if err != nil {
+		return err
+	}
+	if edus < f.maxEDUs || f.maxEDUs == 0 {
+		_, err := t.exec(`DELETE FROM destinations WHERE server = ?`, string(server))
+		return err
+	}
+	if err := t.land(server); err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE destinations SET failures = 0, retry_at = 0, last_error = '', max_edus = ? WHERE server = ?`,
+		2*f.maxEDUs, string(server))
+	return err
 }
 
 // TransactionFailed records that trying a server failed, and when to try again.

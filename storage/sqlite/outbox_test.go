@@ -25,7 +25,7 @@ func queue(t testing.TB, s *Store, server spec.ServerName, edus ...string) {
 
 func next(t testing.TB, s *Store, server spec.ServerName, maxBytes int) *todevice.Transaction {
 	t.Helper()
-	txn, err := s.NextTransaction(context.Background(), server, 100, maxBytes)
+	txn, err := s.NextTransaction(context.Background(), server, "", 100, maxBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
