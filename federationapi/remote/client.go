@@ -121,13 +121,13 @@ func newClient(cfg Config, name spec.ServerName, key signing.Key, limits limits)
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if c.http.Transport == nil {
-		c.http.Transport = &http.Transport{
+		c.http.Transport = newConnections(&http.Transport{
 			DialTLSContext:         c.dialTLS,
 			IdleConnTimeout:        idleTimeout,
 			MaxIdleConnsPerHost:    1,
 			MaxIdleConns:           1000,
 			MaxResponseHeaderBytes: limits.headers,
-		}
+		})
 	}
 	return c
 }
