@@ -30,7 +30,7 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	p.failedAt = now
-	p.relieve() // nobody waits for a server that is not reached
+	p.relieve()     // nobody waits for a server that is not reached
 	p.again = false // the next attempt looks for all that waits
 	if p.failures == 0 {
 		// Heard of since the attempt began.

@@ -18,7 +18,8 @@ type peer struct {
 	// peer was heard of.
 	failures int
 	failedAt time.Time
-	timer    *time.Timer // ends the sleep
+	wakeAt   time.Time // the end of the sleep
+	place    int       // among the sleepers
 	// edus is how many EDUs came since the peer is known and were not yet taken: what
 	// waited before is not in it.
 	edus   int
@@ -32,7 +33,7 @@ const (
 	idle     state = iota // new
 	waiting               // for a place in a lane
 	working               // a goroutine sends to it
-	sleeping              // left alone until its timer ends
+	sleeping              // left alone for a while
 )
 
 // enqueue has a peer wait for its turn. The caller holds mu.
@@ -43,23 +44,6 @@ func (q *Queue) enqueue(p *peer) {
 		to = &q.failing
 	}
 	to.waiting = append(to.waiting, p)
-}
-
-// sleep leaves a peer alone for a while. The caller holds mu.
-func (q *Queue) sleep(p *peer, wait time.Duration) {
-	if q.running == nil {
-		return // stopped: what is remembered in storage is enough
-	}
-	p.state = sleeping
-	p.timer = time.AfterFunc(wait, func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if q.running == nil || p.state != sleeping {
-			return // stopped, or woken as the timer ended
-		}
-		q.enqueue(p)
-		q.dispatch()
-	})
 }
 
 // dispatch starts workers as long as there are peers and places. The caller holds

@@ -84,6 +84,10 @@ type Queue struct {
 	// sound is for the peers whose last attempt went well, failing for the others.
 	// Guarded by mu.
 	sound, failing lane
+	// sleepers are the peers that sleep, alarm the timer that wakes them, nil before it
+	// is needed. Guarded by mu.
+	sleepers sleepers
+	alarm    *time.Timer
 	// running is the context of Run, nil while it does not run. Guarded by mu.
 	running context.Context
 }
@@ -153,10 +157,8 @@ func (q *Queue) stop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running = nil
-	for _, p := range q.peers {
-		if p.timer != nil {
-			p.timer.Stop()
-		}
+	if q.alarm != nil {
+		q.alarm.Stop()
 	}
 }
 
@@ -191,7 +193,7 @@ func (q *Queue) PeerAlive(server spec.ServerName) {
 	if p.state != sleeping {
 		return
 	}
-	p.timer.Stop()
+	q.rouse(p)
 	if wait := firstRetry - time.Since(p.failedAt); wait > 0 {
 		q.sleep(p, wait)
 		return

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"hash/maphash"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -20,7 +21,10 @@ type acquaintance struct {
 // between users who know each other costs no look at the tables. It belongs to the
 // writer goroutine.
 type acquaintances struct {
-	noted map[acquaintance]struct{}
+	// noted holds hashes, for they are small; that two of 100,000 are the same happens
+	// once in billions of times, and means that one change of a device list is not told.
+	noted map[uint64]struct{}
+	seed  maphash.Seed
 	// since is when noted was last empty. It is emptied after renewInterest, as the
 	// time in the tables must be renewed.
 	since time.Time
@@ -31,12 +35,13 @@ func (a *acquaintances) forgetAll() { a.noted = nil }
 // add tells whether the acquaintance is not noted yet.
 func (a *acquaintances) add(one acquaintance, now time.Time) (added bool) {
 	if a.noted == nil || len(a.noted) >= maxRemembered || now.Sub(a.since).Abs() > renewInterest {
-		a.noted, a.since = make(map[acquaintance]struct{}), now
+		a.noted, a.seed, a.since = make(map[uint64]struct{}), maphash.MakeSeed(), now
 	}
-	if _, ok := a.noted[one]; ok {
+	hash := maphash.Comparable(a.seed, one)
+	if _, ok := a.noted[hash]; ok {
 		return false
 	}
-	a.noted[one] = struct{}{}
+	a.noted[hash] = struct{}{}
 	return true
 }
 
