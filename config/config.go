@@ -63,6 +63,8 @@ type Federation struct {
 	Notaries []spec.ServerName `yaml:"notaries"`
 	// MaxBackoff is the longest time between two attempts to reach a server.
 	MaxBackoff time.Duration `yaml:"max_backoff"`
+	// GiveUpAfter is how long a message waits for another server at most; 0: for ever.
+	GiveUpAfter time.Duration `yaml:"give_up_after"`
 }
 
 // Registration says who may make an account.

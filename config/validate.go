@@ -41,6 +41,9 @@ func (c Config) check(found *mistakes) {
 	if c.Federation.MaxBackoff < time.Second {
 		found.add("federation.max_backoff", "want 1s or more")
 	}
+	if after := c.Federation.GiveUpAfter; after != 0 && after < time.Hour {
+		found.add("federation.give_up_after", "want 1h or more, or 0 for never")
+	}
 	c.RTM.check(c.ServerName, found)
 	c.Log.check(found)
 }

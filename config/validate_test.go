@@ -55,6 +55,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"host with port 0", "federation: {hosts: {a.example: 'h:0'}}", `line 1: federation.hosts["a.example"]: want host:port`},
 		{"host without name", "federation: {hosts: {a.example: ':1'}}", `line 1: federation.hosts["a.example"]: want host:port`},
 		{"no back-off", "federation: {max_backoff: 0}", "line 1: federation.max_backoff: want 1s or more"},
+		{"a short time to give up", "federation: {give_up_after: 59m}", "line 1: federation.give_up_after: want 1h or more, or 0 for never"},
+		{"a negative time to give up", "federation: {give_up_after: -1h}", "line 1: federation.give_up_after: want 1h or more, or 0 for never"},
 		{"a short back-off", "federation: {max_backoff: 999ms}", "line 1: federation.max_backoff: want 1s or more"},
 		{"a negative back-off", "federation: {max_backoff: -1h}", "line 1: federation.max_backoff: want 1s or more"},
 		{"a pattern in the middle", "federation: {deny_servers: [a.example, 'a.*.example']}", "line 1: federation.deny_servers[1]: want a server name, or *. and a name"},

@@ -47,6 +47,14 @@ func (a asking) Profile(ctx context.Context, user todevice.UserID, field string)
 	return profile, err
 }
 
+func (a asking) UserDevices(ctx context.Context, user todevice.UserID) (list todevice.RemoteDeviceList, err error) {
+	err = a.ask(ctx, user.Server, func(ctx context.Context) (err error) {
+		list, err = a.client.UserDevices(ctx, user)
+		return err
+	})
+	return list, err
+}
+
 func (a asking) ask(ctx context.Context, server spec.ServerName, question func(context.Context) error) error {
 	if a.queue.Resting(server) {
 		var cancel context.CancelFunc

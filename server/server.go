@@ -39,16 +39,18 @@ const sweepEvery = time.Hour
 // A Server is a whole homeserver: its addresses are bound and its database is
 // open, but it answers nobody until Run.
 type Server struct {
-	log       *logrus.Entry
-	now       func() time.Time
-	lock      *os.File // on the data folder
-	store     *sqlite.Store
-	client    *remote.Client
-	queue     *queue.Queue
-	lists     *devicelists.Refresher
-	inbound   *federationapi.Server
-	ownName   *ownName // nil where nobody is to find this server by its name
-	listeners []*listener
+	log *logrus.Entry
+	now func() time.Time
+	// giveUpAfter is how long a message waits for another server, 0 for any time.
+	giveUpAfter time.Duration
+	lock        *os.File // on the data folder
+	store       *sqlite.Store
+	client      *remote.Client
+	queue       *queue.Queue
+	lists       *devicelists.Refresher
+	inbound     *federationapi.Server
+	ownName     *ownName // nil where nobody is to find this server by its name
+	listeners   []*listener
 	// forClients and forServers answer what comes in at the listeners.
 	forClients, forServers http.Handler
 }
@@ -68,7 +70,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	for _, warning := range cfg.Warnings() {
 		log.Warn(warning)
 	}
-	s := &Server{log: log, now: env.Now}
+	s := &Server{log: log, now: env.Now, giveUpAfter: cfg.Federation.GiveUpAfter}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -96,7 +98,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	s.client = remote.New(settings, cfg.ServerName, key)
 	s.queue = queue.New(queue.Config{Name: cfg.ServerName, MaxBackoff: cfg.Federation.MaxBackoff, Now: env.Now, Chance: env.Chance},
 		s.store, s.client, log.WithField("part", "federation"), registry)
-	s.lists = devicelists.New(s.store, s.client, env.Chance, log.WithField("part", "federation"))
+	s.lists = devicelists.New(s.store, asking{s.client, s.queue}, env.Chance, log.WithField("part", "federation"))
 	notifier := relay.NewNotifier()
 	messages := relay.New(s.store, cfg.ServerName, settings.Servers, notifier, s.queue, registry)
 
@@ -193,6 +195,9 @@ func (s *Server) sweep(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		removed, err := s.store.Sweep(ctx, s.now())
+		if err == nil {
+			err = s.giveUp(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			s.log.WithError(err).Error("could not forget old requests; will try again")
 		}
@@ -205,6 +210,19 @@ func (s *Server) sweep(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// giveUp gives up what has waited for other servers for too long, if the
+// configuration has a limit.
+func (s *Server) giveUp(ctx context.Context) error {
+	if s.giveUpAfter == 0 {
+		return nil
+	}
+	edus, err := s.store.GiveUpBefore(ctx, s.now().Add(-s.giveUpAfter))
+	if edus > 0 {
+		s.log.WithField("edus", edus).Warn("messages were not delivered to other servers in time, and are kept as dead letters")
+	}
+	return err
 }
 
 // close releases what New acquired: the database, and then the folder, last.
