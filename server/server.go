@@ -33,6 +33,13 @@ import (
 // Version is what the server calls itself.
 const Version = "0.1.0-dev"
 
+const (
+	// announcedTo is how long ago a server was heard of, at most, that is told that this
+	// one is back. For longer no peer is known to wait before it tries again by itself.
+	announcedTo  = 7 * 24 * time.Hour
+	maxAnnounced = 1000
+)
+
 // sweepEvery is how often it is forgotten what need not be remembered any longer.
 const sweepEvery = time.Hour
 
@@ -182,6 +189,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return s.queue.Run(ctx) })
 	group.Go(func() error { return s.lists.Run(ctx) })
+	group.Go(func() error { return s.announce(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
 	if s.ownName != nil {
 		group.Go(func() error { return s.ownName.watch(ctx) })
@@ -210,6 +218,18 @@ func (s *Server) sweep(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// announce tells the servers that were heard of in the last days that this one is
+// back: they may have given up trying it.
+func (s *Server) announce(ctx context.Context) error {
+	servers, err := s.store.ServersHeardOf(ctx, s.now().Add(-announcedTo), maxAnnounced)
+	if err != nil {
+		s.log.WithError(err).Error("could not tell other servers that this one is back")
+		return nil
+	}
+	s.queue.Announce(ctx, servers)
+	return nil
 }
 
 // giveUp gives up what has waited for other servers for too long, if the

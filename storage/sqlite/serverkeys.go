@@ -95,3 +95,18 @@ func (t *tx) storeServerKeys(server spec.ServerName, object json.RawMessage, key
 		(SELECT object FROM server_keys WHERE server = ?1 AND object IS NOT NULL)`, string(server))
 	return err
 }
+
+// ServersHeardOf lists the servers whose keys were fetched after a time, as they are
+// for whoever makes requests here; the latest first, at most limit.
+func (s *Store) ServersHeardOf(ctx context.Context, after time.Time, limit int) ([]spec.ServerName, error) {
+	rows, err := s.query(ctx, `SELECT server FROM server_keys GROUP BY server HAVING max(fetched) > ?
+		ORDER BY max(fetched) DESC, server LIMIT ?`, after.UnixMilli(), limit)
+	servers, err := collect(rows, err, func(rows *sql.Rows) (server spec.ServerName, err error) {
+		err = rows.Scan(&server)
+		return server, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the servers that were heard of: %w", err)
+	}
+	return servers, nil
+}

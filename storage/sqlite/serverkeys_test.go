@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib"
+	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -88,5 +89,27 @@ func TestServerWithEndlessKeysFillsNoDisk(t *testing.T) {
 	}
 	if objects, err := store.ServerKeyObjects(ctx, "a.test"); err != nil || len(objects) != maxServerKeys {
 		t.Errorf("%d objects kept, %v; want %d", len(objects), err, maxServerKeys)
+	}
+}
+
+func TestServersAreListedByWhenTheyWereHeardOf(t *testing.T) {
+	ctx := context.Background()
+	store := open(t, filepath.Join(t.TempDir(), "chappe.db"), Options{})
+	at := time.UnixMilli(1_700_000_000_000)
+	for i, server := range []spec.ServerName{"old.test", "a.test", "b.test", "c.test"} {
+		for _, id := range []gomatrixserverlib.KeyID{"ed25519:1", "ed25519:2"} {
+			fetched := at.Add(time.Duration(i) * time.Hour)
+			keys := []todevice.ServerKey{{Server: server, ID: id, Public: []byte(id), ValidUntil: fetched.Add(time.Hour), Fetched: fetched}}
+			if err := store.StoreServerKeys(ctx, server, json.RawMessage(`{}`), keys); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got, err := store.ServersHeardOf(ctx, at, 2)
+	if want := []spec.ServerName{"c.test", "b.test"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+	if got, err := store.ServersHeardOf(ctx, at, 100); err != nil || len(got) != 3 {
+		t.Errorf("got %v, %v; want all but the old one", got, err)
 	}
 }
