@@ -29,7 +29,7 @@ type network struct {
 
 	mu      sync.Mutex
 	healthy bool                 // guarded by mu
-	links   map[string]*link     // by "from to method"; guarded by mu
+	links   map[string]*link     // by "from to endpoint"; guarded by mu
 	cut     map[string]time.Time // until when a link is cut, by "from to"; guarded by mu
 }
 
@@ -140,7 +140,7 @@ func (e *exit) RoundTrip(request *http.Request) (*http.Response, error) {
 	to := strings.TrimSuffix(request.URL.Host, ":0")
 	// What of one end may be under way at the same time goes separate ways, so that
 	// its order within an instant decides nothing.
-	way := e.end + " " + to + " " + request.Method
+	way := e.end + " " + to + " " + endpoint(request, body)
 	f := n.fate(way)
 	n.noteFate(way, f)
 	ctx := request.Context()
@@ -174,6 +174,23 @@ func (e *exit) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return response, nil
+}
+
+// endpoint names what is asked for, without what is random in it.
+func endpoint(request *http.Request, body []byte) string {
+	path := request.URL.Path
+	for _, part := range []string{"sendToDevice", "sync", "keys/upload", "key/v2/server", "user/devices"} {
+		if strings.Contains(path, "/"+part) {
+			return part
+		}
+	}
+	switch {
+	case !strings.Contains(path, "/send/"):
+		return request.Method + " " + path
+	case bytes.Contains(body, []byte(`"edus":[],`)):
+		return "send nothing"
+	}
+	return "send"
 }
 
 func (n *network) noteFate(way string, f fate) {

@@ -20,6 +20,11 @@ const (
 // then sends at once what waits for us there. Those for which something waits here
 // hear of us by that. It returns when all were told, or ctx ends.
 func (q *Queue) Announce(ctx context.Context, servers []spec.ServerName) {
+	select {
+	case <-q.resumed: // now it is known for whom something waits
+	case <-ctx.Done():
+		return
+	}
 	var group errgroup.Group
 	group.SetLimit(announceWorkers)
 	for _, server := range servers {

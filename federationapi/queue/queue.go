@@ -88,6 +88,8 @@ type Queue struct {
 	// is needed. Guarded by mu.
 	sleepers sleepers
 	alarm    *time.Timer
+	// resumed is closed when Run has begun with all that waits.
+	resumed chan struct{}
 	// running is the context of Run, nil while it does not run. Guarded by mu.
 	running context.Context
 }
@@ -111,6 +113,7 @@ func New(cfg Config, store Store, sender Sender, log *logrus.Entry, registry pro
 		cfg: cfg, store: store, sender: sender, log: log,
 		metrics: newMetrics(registry),
 		peers:   make(map[spec.ServerName]*peer),
+		resumed: make(chan struct{}),
 		sound:   lane{limit: max(cfg.Workers-failing, 1)},
 		failing: lane{limit: failing},
 	}
@@ -150,6 +153,7 @@ func (q *Queue) start(ctx context.Context, waiting []todevice.Destination) {
 		}
 	}
 	q.dispatch()
+	close(q.resumed)
 }
 
 // stop sees to it that no worker starts any more.
