@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -74,7 +76,7 @@ func readClaim(r *http.Request) (q claimQuery, err error) {
 //
 // POST /_matrix/client/v3/keys/claim
 // https://spec.matrix.org/v1.15/client-server-api/#post_matrixclientv3keysclaim
-func (s *Server) claimKeys(ctx context.Context, _ todevice.Device, q claimQuery) (claimAnswer, error) {
+func (s *Server) claimKeys(ctx context.Context, device todevice.Device, q claimQuery) (claimAnswer, error) {
 	var local []todevice.KeyClaim
 	remote := make(map[spec.ServerName]map[todevice.UserID]map[string]string)
 	for user, claims := range q.claims {
@@ -92,6 +94,9 @@ func (s *Server) claimKeys(ctx context.Context, _ todevice.Device, q claimQuery)
 	answer := claimAnswer{
 		OneTimeKeys: make(map[string]map[string]map[string]json.RawMessage),
 		Failures:    make(map[spec.ServerName]failure),
+	}
+	if err := s.store.NoteInterest(ctx, device.User.Localpart, slices.Collect(maps.Keys(q.claims))); err != nil {
+		return claimAnswer{}, fmt.Errorf("claim keys: %w", err)
 	}
 	if err := s.claimLocally(ctx, answer, local); err != nil {
 		return claimAnswer{}, fmt.Errorf("claim keys: %w", err)

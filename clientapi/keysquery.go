@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -71,7 +72,8 @@ func readKeysQuery(r *http.Request) (q keysQuery, err error) {
 }
 
 // queryKeys gives the keys of users, here and elsewhere. Other servers are asked
-// each time: they tell those of changes who share a room, and so not us.
+// each time: most tell those of changes who share a room, and so not us. What is kept
+// of their answers stands in for those that cannot be reached.
 //
 // POST /_matrix/client/v3/keys/query
 // https://spec.matrix.org/v1.15/client-server-api/#post_matrixclientv3keysquery
@@ -88,6 +90,10 @@ func (s *Server) queryKeys(ctx context.Context, device todevice.Device, q keysQu
 		}
 		remote[user.Server][user] = devices
 	}
+	// Noted first: of a change after the keys are read the user must hear.
+	if err := s.store.NoteInterest(ctx, device.User.Localpart, slices.Collect(maps.Keys(q.devices))); err != nil {
+		return keysQueryAnswer{}, fmt.Errorf("query keys: %w", err)
+	}
 	answer := newKeysQueryAnswer()
 	if err := s.addLocalKeys(ctx, &answer, device.User, local); err != nil {
 		return keysQueryAnswer{}, fmt.Errorf("query keys: %w", err)
@@ -95,8 +101,21 @@ func (s *Server) queryKeys(ctx context.Context, device todevice.Device, q keysQu
 	if len(remote) == 0 {
 		return answer, nil
 	}
+	asked := s.store.Head()
 	answers, failures := askAll(ctx, q.timeout, remote, s.remote.QueryKeys)
 	answer.Failures = failures
+	if err := s.store.SawRemoteKeys(ctx, asked, completeLists(q, answers)); err != nil {
+		return keysQueryAnswer{}, fmt.Errorf("query keys: %w", err)
+	}
+	for server, failed := range failures {
+		if failed.unreachable {
+			known, err := s.knownKeys(ctx, remote[server])
+			if err != nil {
+				return keysQueryAnswer{}, fmt.Errorf("query keys: %w", err)
+			}
+			answers = append(answers, known)
+		}
+	}
 	if err := s.addRemoteKeys(ctx, &answer, device.User, answers); err != nil {
 		return keysQueryAnswer{}, fmt.Errorf("query keys: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -62,6 +63,9 @@ func decodeTimeout(member json.RawMessage) (time.Duration, error) {
 type failure struct {
 	ErrCode string `json:"errcode,omitempty"`
 	Error   string `json:"error"`
+	// unreachable is true where the server has not said no: nothing was heard of it,
+	// or only that it cannot answer now.
+	unreachable bool
 }
 
 // askAll asks each server its question, all at once as far as may be, and gives
@@ -102,9 +106,12 @@ func describeFailure(err error) failure {
 	switch {
 	case errors.As(err, &no):
 		status, code := no.Answer()
-		return failure{ErrCode: code, Error: fmt.Sprintf("The server answered with HTTP %d", status)}
+		return failure{
+			ErrCode: code, Error: fmt.Sprintf("The server answered with HTTP %d", status),
+			unreachable: status >= http.StatusInternalServerError || status == http.StatusTooManyRequests,
+		}
 	case errors.Is(err, context.DeadlineExceeded):
-		return failure{Error: "The server did not answer in time"}
+		return failure{Error: "The server did not answer in time", unreachable: true}
 	}
-	return failure{Error: "The server could not be reached"}
+	return failure{Error: "The server could not be reached", unreachable: true}
 }

@@ -49,6 +49,15 @@ type Store interface {
 	ClaimKeys(context.Context, []todevice.KeyClaim) ([]todevice.ClaimedKey, error)
 	// QueryKeys gives the keys of local users by localpart, as viewer may see them.
 	QueryKeys(ctx context.Context, viewer todevice.UserID, queries []todevice.KeyQuery) (map[string]todevice.UserKeys, error)
+	// NoteInterest remembers that a local user asked for keys of others.
+	NoteInterest(ctx context.Context, localpart string, in []todevice.UserID) error
+	// Head is the position of the latest change.
+	Head() todevice.Position
+	// SawRemoteKeys keeps what other servers answered to a query for all devices of
+	// users, unless it changed by their own word after asked.
+	SawRemoteKeys(ctx context.Context, asked todevice.Position, lists map[todevice.UserID]todevice.RemoteDeviceList) error
+	// RemoteDeviceList gives what is known of the devices of a user of another server.
+	RemoteDeviceList(ctx context.Context, user todevice.UserID) (list todevice.RemoteDeviceList, complete bool, err error)
 	// SignaturesBy gives a user's signatures on keys of others: by user ID, and then by
 	// device ID or public key.
 	SignaturesBy(ctx context.Context, signer todevice.UserID) (map[string]map[string]todevice.Signatures, error)

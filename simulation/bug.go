@@ -18,6 +18,8 @@ const (
 	AckOffByOne
 	// UnsyncedCommit: commits are answered before they are on the disk.
 	UnsyncedCommit
+	// StaleForgotten: a device list that is stale is taken for complete, and not asked for.
+	StaleForgotten
 )
 
 // driver names the database/sql driver that goes with the bug.
@@ -41,6 +43,12 @@ func (b Bug) schema() string {
 		return `
 			CREATE TRIGGER one_more AFTER DELETE ON inboxes
 			BEGIN DELETE FROM inboxes WHERE inbox = old.inbox AND position = old.position + 1; END`
+	case StaleForgotten:
+		return `
+			CREATE TRIGGER forget_stale_new AFTER INSERT ON remote_device_lists WHEN new.stale
+			BEGIN UPDATE remote_device_lists SET stale = 0 WHERE user_id = new.user_id; END;
+			CREATE TRIGGER forget_stale AFTER UPDATE ON remote_device_lists WHEN new.stale
+			BEGIN UPDATE remote_device_lists SET stale = 0 WHERE user_id = new.user_id; END`
 	}
 	return ""
 }

@@ -45,6 +45,9 @@ func (a *acquaintances) add(one acquaintance, now time.Time) (added bool) {
 	return true
 }
 
+// forget has the acquaintance looked at again.
+func (a *acquaintances) forget(one acquaintance) { delete(a.noted, maphash.Comparable(a.seed, one)) }
+
 // acquaint notes that two users have exchanged messages, each for the other where
 // it is a user of this server, and that a server is interested in those of its
 // users' acquaintances who are here.
@@ -62,26 +65,47 @@ func (t *tx) interested(user, in todevice.UserID) error {
 	case user == in: // everybody is interested in themselves
 		return nil
 	case user.Server == here:
-		if !t.writer.acquaintances.add(acquaintance{user.Localpart, in}, t.writer.store.now()) {
+		one := acquaintance{user.Localpart, in}
+		if !t.writer.acquaintances.add(one, t.writer.store.now()) {
 			return nil
 		}
-		_, err := t.exec(`INSERT INTO interest (user_id, localpart, at) SELECT ?, localpart, ? FROM users WHERE localpart = ?
-			ON CONFLICT DO UPDATE SET at = excluded.at`, in.String(), t.nowMillis(), user.Localpart)
+		noted, err := t.userInterested(user.Localpart, in)
+		if err == nil && !noted {
+			t.writer.acquaintances.forget(one) // there may be such a user later
+		}
 		return err
 	case in.Server == here:
-		server := todevice.UserID{Server: user.Server}
-		if !t.writer.acquaintances.add(acquaintance{in.Localpart, server}, t.writer.store.now()) {
+		one := acquaintance{in.Localpart, todevice.UserID{Server: user.Server}}
+		if !t.writer.acquaintances.add(one, t.writer.store.now()) {
 			return nil
 		}
-		return t.serverInterested(user.Server, in.Localpart)
+		noted, err := t.serverInterested(user.Server, in.Localpart)
+		if err == nil && !noted {
+			t.writer.acquaintances.forget(one)
+		}
+		return err
 	}
 	return nil
 }
 
-func (t *tx) serverInterested(server spec.ServerName, localpart string) error {
-	_, err := t.exec(`INSERT INTO remote_interest (server, localpart, at) SELECT ?, localpart, ? FROM users WHERE localpart = ?
+// userInterested notes the interest of a local user in another, unless one of them
+// is a user of this server who does not exist.
+func (t *tx) userInterested(localpart string, in todevice.UserID) (noted bool, err error) {
+	if in.Server == t.writer.store.serverName {
+		if exists, err := t.userExists(in.Localpart); err != nil || !exists {
+			return false, err
+		}
+	}
+	rows, err := t.exec(`INSERT INTO interest (user_id, localpart, at) SELECT ?, localpart, ? FROM users WHERE localpart = ?
+		ON CONFLICT DO UPDATE SET at = excluded.at`, in.String(), t.nowMillis(), localpart)
+	return rows > 0, err
+}
+
+// serverInterested notes the interest of a server in a local user, if there is one.
+func (t *tx) serverInterested(server spec.ServerName, localpart string) (noted bool, err error) {
+	rows, err := t.exec(`INSERT INTO remote_interest (server, localpart, at) SELECT ?, localpart, ? FROM users WHERE localpart = ?
 		ON CONFLICT DO UPDATE SET at = excluded.at`, string(server), t.nowMillis(), localpart)
-	return err
+	return rows > 0, err
 }
 
 // acquaintAll notes who a batch makes acquainted.

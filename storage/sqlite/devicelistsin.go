@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -74,16 +75,48 @@ func (t *tx) concernsAnyone(user todevice.UserID) (concerns bool, err error) {
 // setRemoteDevice keeps a device, or removes one without keys, and tells whether
 // that made a difference.
 func (t *tx) setRemoteDevice(user todevice.UserID, d todevice.DeviceKeys) (changed bool, err error) {
-	var rows int64
 	if d.Keys == nil {
-		rows, err = t.exec(`DELETE FROM remote_devices WHERE user_id = ? AND device_id = ?`, user.String(), d.DeviceID)
-	} else {
-		rows, err = t.exec(`INSERT INTO remote_devices (user_id, device_id, display_name, keys) VALUES (?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET display_name = excluded.display_name, keys = excluded.keys
-			WHERE display_name != excluded.display_name OR keys != excluded.keys`,
-			user.String(), d.DeviceID, d.DisplayName, []byte(d.Keys))
+		rows, err := t.exec(`DELETE FROM remote_devices WHERE user_id = ? AND device_id = ?`, user.String(), d.DeviceID)
+		return rows > 0, err
 	}
-	return rows > 0, err
+	if d.Keys, err = todevice.StoredKey(d.Keys); err != nil {
+		return false, err
+	}
+	old := todevice.DeviceKeys{DeviceID: d.DeviceID}
+	err = t.queryRow(`SELECT display_name, keys FROM remote_devices WHERE user_id = ? AND device_id = ?`,
+		[]any{user.String(), d.DeviceID}, &old.DisplayName, (*[]byte)(&old.Keys))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, err
+	}
+	if sameDevice(old, d) {
+		return false, nil
+	}
+	_, err = t.exec(`INSERT OR REPLACE INTO remote_devices (user_id, device_id, display_name, keys) VALUES (?, ?, ?, ?)`,
+		user.String(), d.DeviceID, d.DisplayName, []byte(d.Keys))
+	return true, err
+}
+
+// sameDevice tells whether two states of a device look the same to clients.
+func sameDevice(a, b todevice.DeviceKeys) bool {
+	return a.DisplayName == b.DisplayName && sameObject(a.Keys, b.Keys)
+}
+
+// sameObject tells whether two objects hold the same, in whatever order and with
+// whatever space they were written; nil is the same as nil alone. One server writes
+// a key in several ways.
+func sameObject(a, b json.RawMessage) bool {
+	if a == nil || b == nil || bytes.Equal(a, b) {
+		return bytes.Equal(a, b)
+	}
+	var values [2]any
+	for i, raw := range []json.RawMessage{a, b} {
+		decoder := json.NewDecoder(bytes.NewReader(raw))
+		decoder.UseNumber() // a float64 would make equals of different numbers
+		if decoder.Decode(&values[i]) != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(values[0], values[1])
 }
 
 // setRemoteSigningKeys keeps the keys that are given, and tells whether that made a
@@ -97,8 +130,7 @@ func (t *tx) setRemoteSigningKeys(user todevice.UserID, keys todevice.CrossSigni
 		return false, err
 	}
 	after, err := t.snapshot().crossSigningKeys(user)
-	same := bytes.Equal(before.Master, after.Master) && bytes.Equal(before.SelfSigning, after.SelfSigning)
-	return !same, err
+	return !sameObject(before.Master, after.Master) || !sameObject(before.SelfSigning, after.SelfSigning), err
 }
 
 func (t *tx) remoteDevicesChanged(user todevice.UserID) error {
@@ -147,12 +179,17 @@ func (s *Store) SetRemoteDeviceList(ctx context.Context, stale todevice.StaleUse
 }
 
 func (t *tx) setRemoteDeviceList(stale todevice.StaleUser, list todevice.RemoteDeviceList) error {
-	user := stale.User
-	_, err := t.exec(`UPDATE remote_device_lists SET stream_id = ?, stale = CASE stale WHEN ? THEN 0 ELSE stale END
-		WHERE user_id = ?`, list.StreamID, stale.Mark, user.String())
-	if err != nil {
+	rows, err := t.exec(`UPDATE remote_device_lists SET stream_id = ?, stale = CASE stale WHEN ? THEN 0 ELSE stale END
+		WHERE user_id = ?`, list.StreamID, stale.Mark, stale.User.String())
+	if err != nil || rows == 0 { // forgotten while its server was asked
 		return err
 	}
+	return t.replaceRemoteDevices(stale.User, list)
+}
+
+// replaceRemoteDevices keeps what a list says and removes the devices it does not
+// name. Those interested hear of it if that made a difference.
+func (t *tx) replaceRemoteDevices(user todevice.UserID, list todevice.RemoteDeviceList) error {
 	old, err := t.snapshot().remoteDevices(user)
 	if err != nil {
 		return err
@@ -181,6 +218,89 @@ func (t *tx) setRemoteDeviceList(stale todevice.StaleUser, list todevice.RemoteD
 		return nil
 	}
 	return t.remoteDevicesChanged(user)
+}
+
+// SawRemoteKeys takes what other servers have answered to a query for all devices of
+// users, and keeps it where it differs from what is known; asked is the head when
+// they were asked. What has changed since then by their own word stays, and what
+// concerns nobody here is passed over.
+func (s *Store) SawRemoteKeys(ctx context.Context, asked todevice.Position, lists map[todevice.UserID]todevice.RemoteDeviceList) error {
+	differ := make(map[todevice.UserID]todevice.RemoteDeviceList)
+	err := s.snapshot(ctx, func(r snapshot) error {
+		for user, list := range lists {
+			same, err := r.knows(user, list)
+			if err != nil {
+				return err
+			}
+			if !same {
+				differ[user] = list
+			}
+		}
+		return nil
+	})
+	if err == nil && len(differ) > 0 {
+		err = s.write(ctx, func(t *tx) error {
+			for user, list := range differ {
+				if err := t.sawRemoteKeys(asked, user, list); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("keep what was answered of devices: %w", err)
+	}
+	return nil
+}
+
+// knows tells whether a list is the one that is kept. One without devices and keys
+// need not be.
+func (r snapshot) knows(user todevice.UserID, list todevice.RemoteDeviceList) (bool, error) {
+	var kept bool
+	err := r.queryRow(`SELECT EXISTS (SELECT 1 FROM remote_device_lists WHERE user_id = ?)`, []any{user.String()}, &kept)
+	if err != nil {
+		return false, err
+	}
+	devices, err := r.remoteDevices(user)
+	if err != nil {
+		return false, err
+	}
+	keys, err := r.crossSigningKeys(user)
+	if err != nil {
+		return false, err
+	}
+	empty := len(list.Devices) == 0 && list.Master == nil && list.SelfSigning == nil
+	if !kept && !empty || len(devices) != len(list.Devices) {
+		return false, nil
+	}
+	for _, d := range list.Devices {
+		i := slices.IndexFunc(devices, func(old todevice.DeviceKeys) bool { return old.DeviceID == d.DeviceID })
+		if i < 0 || !sameDevice(devices[i], d) {
+			return false, nil
+		}
+	}
+	return (list.Master == nil || sameObject(keys.Master, list.Master)) &&
+		(list.SelfSigning == nil || sameObject(keys.SelfSigning, list.SelfSigning)), nil
+}
+
+func (t *tx) sawRemoteKeys(asked todevice.Position, user todevice.UserID, list todevice.RemoteDeviceList) error {
+	if concerns, err := t.concernsAnyone(user); err != nil || !concerns {
+		return err
+	}
+	var newer bool
+	err := t.queryRow(`SELECT EXISTS (SELECT 1 FROM remote_device_changes WHERE user_id = ? AND position > ?)`,
+		[]any{user.String(), asked}, &newer)
+	if err != nil || newer {
+		return err
+	}
+	// The answer has no stream ID; so the next update makes the list stale.
+	_, err = t.exec(`INSERT OR IGNORE INTO remote_device_lists (user_id, server, stream_id, stale) VALUES (?, ?, 0, 0)`,
+		user.String(), string(user.Server))
+	if err != nil {
+		return err
+	}
+	return t.replaceRemoteDevices(user, list)
 }
 
 // RemoteDeviceList gives what is known of the devices of a user of another server,

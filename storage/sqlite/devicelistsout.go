@@ -102,7 +102,8 @@ type signingKeyContent struct {
 }
 
 // deviceListEDU writes what a server is told of a device, or of the user's own keys
-// where the device ID is "". It is nil if the user is gone. The stream ID is the
+// where the device ID is "". It is nil if the user is gone, or the server is not
+// interested any more. The stream ID is the
 // position of the change, the previous one that of what this server was told before.
 //
 // https://spec.matrix.org/v1.15/server-server-api/#device-management
@@ -110,6 +111,14 @@ func (t *tx) deviceListEDU(server spec.ServerName, localpart, deviceID string, a
 	user := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}
 	keys, err := t.snapshot().userKeys(localpart, todevice.UserID{})
 	if errors.Is(err, todevice.ErrUnknownUser) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var told todevice.Position
+	err = t.queryRow(`SELECT told FROM remote_interest WHERE server = ? AND localpart = ?`, []any{string(server), localpart}, &told)
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
@@ -124,11 +133,6 @@ func (t *tx) deviceListEDU(server spec.ServerName, localpart, deviceID string, a
 	}
 	if i := slices.IndexFunc(keys.Devices, func(d todevice.DeviceKeys) bool { return d.DeviceID == deviceID }); i >= 0 {
 		content.Keys = keys.Devices[i].Keys
-	}
-	var told todevice.Position
-	err = t.queryRow(`SELECT told FROM remote_interest WHERE server = ? AND localpart = ?`, []any{string(server), localpart}, &told)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, err
 	}
 	if told > 0 {
 		content.PrevID = append(content.PrevID, told)

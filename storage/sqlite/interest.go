@@ -7,11 +7,50 @@ import (
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/todevice"
 )
 
 // renewInterest is how exactly it is kept when a server last asked: less often, and
 // each question would cost a commit.
 const renewInterest = time.Hour
+
+// NoteInterest remembers that a local user asked for keys of others, as they must
+// hear of changes from now on. Users of this server who do not exist are left out.
+func (s *Store) NoteInterest(ctx context.Context, localpart string, in []todevice.UserID) error {
+	due := s.now().Add(-renewInterest).UnixMilli()
+	var unnoted []todevice.UserID
+	for _, user := range in {
+		if user == (todevice.UserID{Localpart: localpart, Server: s.serverName}) {
+			continue // everybody is interested in themselves
+		}
+		var noted bool
+		err := s.queryRow(ctx, `SELECT EXISTS (SELECT 1 FROM interest WHERE user_id = ? AND localpart = ? AND at > ?)
+			OR ? AND NOT EXISTS (SELECT 1 FROM users WHERE localpart = ?)`,
+			[]any{user.String(), localpart, due, user.Server == s.serverName, user.Localpart}, &noted)
+		if err != nil {
+			return fmt.Errorf("look for the interest of a user: %w", err)
+		}
+		if !noted {
+			unnoted = append(unnoted, user)
+		}
+	}
+	if len(unnoted) == 0 {
+		return nil
+	}
+	err := s.write(ctx, func(t *tx) error {
+		for _, user := range unnoted {
+			if _, err := t.userInterested(localpart, user); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note the interest of a user: %w", err)
+	}
+	return nil
+}
 
 // NoteRemoteInterest remembers that a server asked for the keys or devices of local
 // users, as it must hear of their changes from now on. Users who do not exist are
@@ -37,7 +76,7 @@ func (s *Store) NoteRemoteInterest(ctx context.Context, server spec.ServerName, 
 	}
 	err := s.write(ctx, func(t *tx) error {
 		for _, localpart := range stale {
-			if err := t.serverInterested(server, localpart); err != nil {
+			if _, err := t.serverInterested(server, localpart); err != nil {
 				return err
 			}
 		}

@@ -26,7 +26,8 @@ const sweepRows = 1000
 
 // Sweep forgets which requests, transactions and messages were accepted, and which
 // servers asked for keys, longer ago than it is to be remembered; and OpenID tokens
-// that have expired, and old dead letters. It gives the number of rows removed.
+// that have expired, old dead letters, and device lists that concern nobody any
+// more. It gives the number of rows removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
 	for _, table := range []struct {
 		query string
@@ -42,6 +43,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			(SELECT localpart, server FROM remote_interest WHERE at < ? LIMIT ?)`, keepInterest},
 		{`DELETE FROM interest WHERE (user_id, localpart) IN
 			(SELECT user_id, localpart FROM interest WHERE at < ? LIMIT ?)`, keepInterest},
+		{`DELETE FROM remote_device_lists WHERE user_id IN (SELECT user_id FROM remote_device_lists l
+			WHERE ?1 = ?1 AND NOT EXISTS (SELECT 1 FROM interest i WHERE i.user_id = l.user_id) LIMIT ?2)`, 0},
 		{`DELETE FROM openid_tokens WHERE hash IN
 			(SELECT hash FROM openid_tokens WHERE expires < ? LIMIT ?)`, 0},
 		{`DELETE FROM dead_letters WHERE position IN
