@@ -64,11 +64,20 @@ func (s *Store) runWriter() {
 	}
 }
 
-// gather takes what waits already. It lets those go first who are about to write;
-// where there is nobody, it does not wait.
+// gather takes what waits already. It lets those go first who are about to write, as
+// long as more come; where there is nobody, it does not wait.
 func (s *Store) gather(first *write) []*write {
-	runtime.Gosched()
 	group := []*write{first}
+	for before := 0; len(group) > before && len(group) < maxGroup; {
+		before = len(group)
+		runtime.Gosched()
+		group = s.drain(group)
+	}
+	return group
+}
+
+// drain adds what waits at this moment.
+func (s *Store) drain(group []*write) []*write {
 	for len(group) < maxGroup {
 		select {
 		case next := <-s.writes:
