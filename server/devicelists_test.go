@@ -2,9 +2,15 @@ package server
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/matrix-org/gomatrixserverlib"
+	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -46,6 +52,35 @@ func TestDeviceListFollowsTheUsersServer(t *testing.T) {
 	await("name", func(l todevice.RemoteDeviceList) bool {
 		return len(l.Devices) == 1 && l.Devices[0].DisplayName == "Phone"
 	})
+	keys := crossSigningKeys(t, user)
+	if err := b.server.store.SetCrossSigningKeys(context.Background(), user, keys); err != nil {
+		t.Fatal(err)
+	}
+	await("cross-signing", func(l todevice.RemoteDeviceList) bool {
+		return l.Master != nil && todevice.PublicKey(l.Master) == todevice.PublicKey(keys.Master) &&
+			l.SelfSigning != nil && todevice.PublicKey(l.SelfSigning) == todevice.PublicKey(keys.SelfSigning)
+	})
 	b.post("logout", bob, `{}`)
 	await("deletion", func(l todevice.RemoteDeviceList) bool { return len(l.Devices) == 0 })
+}
+
+// crossSigningKeys makes a user's master key, and a self-signing key that it signed.
+func crossSigningKeys(t *testing.T, user todevice.UserID) (keys todevice.CrossSigningKeys) {
+	t.Helper()
+	newKey := func(usage string) (json.RawMessage, gomatrixserverlib.KeyID, ed25519.PrivateKey) {
+		public, private, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := spec.Base64Bytes(public).Encode()
+		return json.RawMessage(fmt.Sprintf(`{"user_id":%q,"usage":[%q],"keys":{"ed25519:%s":%q}}`, user, usage, name, name)),
+			gomatrixserverlib.KeyID("ed25519:" + name), private
+	}
+	master, id, private := newKey("master")
+	selfSigning, _, _ := newKey("self_signing")
+	selfSigning, err := gomatrixserverlib.SignJSON(user.String(), id, private, selfSigning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return todevice.CrossSigningKeys{Master: master, SelfSigning: selfSigning}
 }

@@ -35,9 +35,8 @@ type Asker interface {
 const (
 	// workers bounds the servers that are asked at once.
 	workers = 8
-	// firstRetry and lastRetry bound how long a server that failed is left alone.
-	firstRetry = time.Second
-	lastRetry  = time.Hour
+	// maxBackoff is how long a server that failed is left alone at most.
+	maxBackoff = time.Hour
 )
 
 // A Refresher asks for stale device lists until none is stale. A server that fails
@@ -141,7 +140,7 @@ func (r *Refresher) PeerAlive(name spec.ServerName) {
 	if s.failures > 1 { // it answers nothing else so soon
 		s.failures = 1
 		s.timer.Stop()
-		r.rest(s, firstRetry)
+		r.rest(s, remote.FirstRetry)
 	}
 }
 
@@ -185,8 +184,7 @@ func (r *Refresher) done(s *server, err error) {
 	case r.life == nil:
 	case err != nil:
 		s.failures++
-		wait := min(firstRetry<<min(s.failures-1, 30), lastRetry)
-		wait -= time.Duration(r.chance() * float64(wait/2))
+		wait := remote.Backoff(s.failures, err, maxBackoff, r.chance())
 		r.log.WithError(err).WithFields(logrus.Fields{"server": string(s.name), "retry_in": wait.Round(time.Millisecond).String()}).
 			Info("device lists not refreshed")
 		r.rest(s, wait)

@@ -8,6 +8,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -21,7 +22,7 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 	q.mu.Unlock()
 
 	now := time.Now()
-	wait := backoff(failures, wish(err), q.cfg.MaxBackoff, q.cfg.Chance())
+	wait := remote.Backoff(failures, err, q.cfg.MaxBackoff, q.cfg.Chance())
 	q.log.WithFields(logrus.Fields{
 		"server": string(p.server), "reason": reasonFor(err), "failures": failures, "retry_in": wait.Round(time.Millisecond).String(),
 	}).Info("transaction not delivered")
@@ -34,7 +35,7 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 	p.again = false // the next attempt looks for all that waits
 	if p.failures == 0 {
 		// Heard of since the attempt began.
-		wait = min(wait, firstRetry)
+		wait = min(wait, remote.FirstRetry)
 		q.forgetStored(p.server)
 	}
 	q.sleep(p, wait)
@@ -74,4 +75,13 @@ func (q *Queue) forgetStored(server spec.ServerName) {
 			q.log.WithError(err).WithField("server", string(server)).Error("end of the back-off not remembered")
 		}
 	})
+}
+
+// maxReason is how much of an error is remembered, in bytes.
+const maxReason = 200
+
+// reasonFor says in words why an attempt failed.
+func reasonFor(err error) string {
+	words := err.Error()
+	return words[:min(len(words), maxReason)]
 }

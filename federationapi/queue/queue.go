@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -63,7 +64,10 @@ type Config struct {
 	Chance func() float64
 }
 
-const defaultWorkers = 64
+const (
+	defaultWorkers    = 64
+	defaultMaxBackoff = time.Hour
+)
 
 // A Queue empties the outbox: for each server one transaction after another, in
 // the order of acceptance, each until it is confirmed. A server that fails is left
@@ -185,7 +189,7 @@ func (q *Queue) Wake(servers []spec.ServerName) {
 }
 
 // PeerAlive says that a server was heard of, and ends its back-off. A server that
-// can be heard of and yet not reached is tried once in firstRetry at most.
+// can be heard of and yet not reached is tried once in remote.FirstRetry at most.
 func (q *Queue) PeerAlive(server spec.ServerName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -198,7 +202,7 @@ func (q *Queue) PeerAlive(server spec.ServerName) {
 		return
 	}
 	q.rouse(p)
-	if wait := firstRetry - time.Since(p.failedAt); wait > 0 {
+	if wait := remote.FirstRetry - time.Since(p.failedAt); wait > 0 {
 		q.sleep(p, wait)
 		return
 	}
