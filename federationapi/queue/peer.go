@@ -84,16 +84,17 @@ func (q *Queue) work(ctx context.Context, p *peer, lane *lane) {
 			q.taken(p, len(txn.EDUs))
 		}
 		goesOn, yields := q.goesOn(p, did, lane)
-		if goesOn && !yields {
+		if !goesOn {
+			return // and so nothing was confirmed just now
+		}
+		if !yields {
 			continue
 		}
 		if err := q.confirm(ctx, p.server, confirmed); err != nil {
 			q.failed(ctx, p, err)
 			return
 		}
-		if yields {
-			q.yield(p)
-		}
+		q.yield(p)
 		return
 	}
 	_ = q.confirm(ctx, p.server, confirmed) // if it fails, the transaction goes out again
