@@ -3,8 +3,10 @@
 # Flags for the benchmark: make bench BENCH="-scenario local -for 30s"
 BENCH =
 
-# How long make simulate runs: make simulate FOR=10m
+# How long make simulate runs: make simulate FOR=10m; and its other flags, for
+# instance SIMULATE=-simulate.all for every kind of fault in each seed.
 FOR = 1m
+SIMULATE =
 
 .PHONY: build test bench simulate interop-synapse ci
 
@@ -19,7 +21,7 @@ bench:
 
 # Federations with everything going wrong, seed after seed.
 simulate:
-	go test ./simulation -count=1 -timeout 0 -v -run FaultsNever -simulate.for=$(FOR)
+	go test ./simulation -count=1 -timeout 0 -v -run FaultsNever -simulate.for=$(FOR) $(SIMULATE)
 
 # Beside a real Synapse; see docs/INTEROP.md.
 interop-synapse:

@@ -36,25 +36,26 @@ type plan struct {
 }
 
 // planFor decides what a run is like. Each kind of fault is absent, rare, usual or
-// heavy, independently: what one kind hides, a run without it shows.
-func planFor(seed uint64, messages int) plan {
+// heavy, independently: what one kind hides, a run without it shows. Where all must be
+// there, none is absent.
+func planFor(seed uint64, messages int, all bool) plan {
 	c := chanceOf(seed, "plan")
 	p := plan{
 		pause:       pick(c, []time.Duration{20 * time.Millisecond, 200 * time.Millisecond, time.Second}),
 		latency:     pick(c, []time.Duration{2 * time.Millisecond, 20 * time.Millisecond, 300 * time.Millisecond}),
 		lag:         pick(c, []time.Duration{2 * time.Second, 20 * time.Second, 100 * time.Second}),
-		loss:        pick(c, []float64{0, 0.01, 0.05, 0.2}),
-		answerLoss:  pick(c, []float64{0, 0.01, 0.05, 0.2}),
-		doubling:    pick(c, []float64{0, 0.01, 0.05, 0.2}),
-		refusal:     pick(c, []float64{0, 0.01, 0.05}),
-		lateness:    pick(c, []float64{0, 0.01, 0.05, 0.1}),
-		outages:     pick(c, []time.Duration{0, 5 * time.Second, 20 * time.Second, 60 * time.Second}),
+		loss:        rate(c, all, []float64{0, 0.01, 0.05, 0.2}),
+		answerLoss:  rate(c, all, []float64{0, 0.01, 0.05, 0.2}),
+		doubling:    rate(c, all, []float64{0, 0.01, 0.05, 0.2}),
+		refusal:     rate(c, all, []float64{0, 0.01, 0.05}),
+		lateness:    rate(c, all, []float64{0, 0.01, 0.05, 0.1}),
+		outages:     rate(c, all, []time.Duration{0, 5 * time.Second, 20 * time.Second, 60 * time.Second}),
 		outage:      pick(c, []time.Duration{time.Second, 10 * time.Second, 2 * time.Minute}),
-		partitions:  pick(c, []time.Duration{0, 10 * time.Second, time.Minute}),
+		partitions:  rate(c, all, []time.Duration{0, 10 * time.Second, time.Minute}),
 		partition:   pick(c, []time.Duration{2 * time.Second, 30 * time.Second, 5 * time.Minute}),
-		clocks:      pick(c, []time.Duration{0, 10 * time.Second, time.Minute}),
+		clocks:      rate(c, all, []time.Duration{0, 10 * time.Second, time.Minute}),
 		skew:        pick(c, []time.Duration{time.Minute, 8 * time.Hour}),
-		writeFaults: pick(c, []time.Duration{0, 500 * time.Millisecond, 5 * time.Second}),
+		writeFaults: rate(c, all, []time.Duration{0, 500 * time.Millisecond, 5 * time.Second}),
 	}
 	for s := range 2 + c.IntN(4) {
 		name := spec.ServerName(fmt.Sprintf("s%d.test", s+1))
@@ -69,6 +70,14 @@ func planFor(seed uint64, messages int) plan {
 	}
 	p.messages = (messages + len(p.devices) - 1) / len(p.devices)
 	return p
+}
+
+// rate gives one of some rates, the first of which stands for none.
+func rate[T any](c chance, some bool, from []T) T {
+	if some {
+		from = from[1:]
+	}
+	return pick(c, from)
 }
 
 // recipients gives those of one message: one to three devices or users.

@@ -26,7 +26,9 @@ type Options struct {
 	Seed uint64
 	// Messages is about how many are sent, each to some devices.
 	Messages int
-	Bug      Bug
+	// AllFaults has every kind of fault happen in the run, and not only some.
+	AllFaults bool
+	Bug       Bug
 	// Folder is an empty one for the disks.
 	Folder string
 }
@@ -76,7 +78,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 }
 
 func newWorld(o Options) (*world, error) {
-	p := planFor(o.Seed, o.Messages)
+	p := planFor(o.Seed, o.Messages, o.AllFaults)
 	w := &world{plan: p, tally: &tally{began: time.Now(), faults: Faults{}}, ledger: testserver.NewLedger()}
 	w.net = &network{
 		seed: o.Seed, plan: p, tally: w.tally,

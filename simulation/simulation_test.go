@@ -20,6 +20,7 @@ var (
 	seeds    = flag.Int("simulate.seeds", 0, "run so many seeds")
 	first    = flag.Uint64("simulate.seed", 1, "the first seed")
 	messages = flag.Int("simulate.messages", 200, "send at least so many messages in each run")
+	all      = flag.Bool("simulate.all", false, "let every kind of fault happen in each run, and not only some")
 	trace    = flag.Bool("simulate.trace", false, "print what happened in each run")
 )
 
@@ -85,15 +86,15 @@ func (s *summary) String() string {
 // check runs a seed and tells whether all was well.
 func check(t *testing.T, s *summary, seed uint64, bug simulation.Bug) (fine bool) {
 	t.Helper()
-	result, err := run(t, simulation.Options{Seed: seed, Messages: *messages, Bug: bug})
+	result, err := run(t, simulation.Options{Seed: seed, Messages: *messages, AllFaults: *all, Bug: bug})
 	fine = err == nil && len(result.Faults) > 0 && len(result.Report.Faults) == 0 && len(result.Differ) == 0
 	s.add(seed, result, !fine)
 	if *trace {
 		t.Logf("seed %d:\n%s", seed, strings.Join(result.Trace, "\n"))
 	}
 	if !fine && bug == simulation.NoBug {
-		t.Errorf("seed %d: %v, %v\n%s\nagain: go test ./simulation -run Faults -simulate.seeds 1 -simulate.seed %d -simulate.trace",
-			seed, err, result.Report, strings.Join(result.Differ, "\n"), seed)
+		t.Errorf("seed %d: %v, %v\n%s\nagain: go test ./simulation -run Faults -simulate.seeds 1 -simulate.seed %d -simulate.all=%v -simulate.trace",
+			seed, err, result.Report, strings.Join(result.Differ, "\n"), seed, *all)
 	}
 	return fine
 }
