@@ -7,6 +7,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/clientapi/passwords"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -39,7 +40,7 @@ func (s *Server) notLoggedIn(localpart string) accountAnswer {
 // newAccount is an account to be made of a name that has been checked.
 type newAccount struct {
 	localpart string
-	password  digest
+	password  passwords.Digest
 	admin     bool
 	// login is nil where the new user is not to be logged in.
 	login *todevice.Login
@@ -50,7 +51,7 @@ func (s *Server) createAccount(ctx context.Context, n newAccount) (accountAnswer
 	if n.password == "" {
 		return accountAnswer{}, httpapi.MissingParam("Missing parameter: password")
 	}
-	hashed, err := s.passwords.hash(ctx, n.password)
+	hashed, err := s.passwords.Hash(ctx, n.password)
 	if err != nil {
 		return accountAnswer{}, err
 	}

@@ -3,6 +3,7 @@ package clientapi
 import (
 	"context"
 
+	"github.com/chappe-im/chappe/clientapi/passwords"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -14,7 +15,7 @@ func (s *Server) CreateUser(ctx context.Context, name, password string, admin bo
 	if err := s.checkLocalpart(ctx, localpart); err != nil {
 		return todevice.UserID{}, err
 	}
-	if _, err := s.createAccount(ctx, newAccount{localpart: localpart, password: digestOf(password), admin: admin}); err != nil {
+	if _, err := s.createAccount(ctx, newAccount{localpart: localpart, password: passwords.DigestOf(password), admin: admin}); err != nil {
 		return todevice.UserID{}, err
 	}
 	return todevice.UserID{Localpart: localpart, Server: s.config.ServerName}, nil

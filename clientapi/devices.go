@@ -72,8 +72,8 @@ func readRename(r *http.Request) (q renameQuery, err error) {
 	if q.deviceID, err = httpapi.PathVar(r, "deviceId"); err != nil {
 		return renameQuery{}, err
 	}
-	body, err := readObject(r)
-	if err != nil || present(body["display_name"]) == nil {
+	body, err := httpapi.ReadObject(r)
+	if err != nil || rawjson.Present(body["display_name"]) == nil {
 		return q, err
 	}
 	name, ok := rawjson.Text(body["display_name"])

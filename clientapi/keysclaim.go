@@ -12,6 +12,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -41,14 +42,14 @@ func (a claimAnswer) add(user todevice.UserID, device, name string, key json.Raw
 }
 
 func readClaim(r *http.Request) (q claimQuery, err error) {
-	fields, err := readObject(r)
+	fields, err := httpapi.ReadObject(r)
 	if err != nil {
 		return claimQuery{}, err
 	}
 	if q.timeout, err = decodeTimeout(fields["timeout"]); err != nil {
 		return claimQuery{}, err
 	}
-	if present(fields["one_time_keys"]) == nil {
+	if rawjson.Present(fields["one_time_keys"]) == nil {
 		return claimQuery{}, httpapi.BadJSON("one_time_keys is missing")
 	}
 	var byUser map[string]map[string]*string

@@ -12,6 +12,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -41,14 +42,14 @@ func newKeysQueryAnswer() keysQueryAnswer {
 }
 
 func readKeysQuery(r *http.Request) (q keysQuery, err error) {
-	fields, err := readObject(r)
+	fields, err := httpapi.ReadObject(r)
 	if err != nil {
 		return keysQuery{}, err
 	}
 	if q.timeout, err = decodeTimeout(fields["timeout"]); err != nil {
 		return keysQuery{}, err
 	}
-	if present(fields["device_keys"]) == nil {
+	if rawjson.Present(fields["device_keys"]) == nil {
 		return keysQuery{}, httpapi.BadJSON("device_keys is missing")
 	}
 	var byUser map[string][]*string

@@ -35,22 +35,22 @@ type keysUploadAnswer struct {
 }
 
 func readKeysUpload(r *http.Request) (q keysUploadQuery, err error) {
-	fields, err := readObject(r)
+	fields, err := httpapi.ReadObject(r)
 	if err != nil {
 		return keysUploadQuery{}, err
 	}
-	if keys := present(fields["device_keys"]); keys != nil {
+	if keys := rawjson.Present(fields["device_keys"]); keys != nil {
 		if q.userID, q.deviceID, err = checkDeviceKeys(keys); err != nil {
 			return keysUploadQuery{}, err
 		}
 		q.deviceKeys = keys
 	}
-	if q.oneTimeKeys, err = decodeOneTimeKeys(present(fields["one_time_keys"])); err != nil {
+	if q.oneTimeKeys, err = decodeOneTimeKeys(rawjson.Present(fields["one_time_keys"])); err != nil {
 		return keysUploadQuery{}, err
 	}
-	fallback := present(fields["fallback_keys"])
+	fallback := rawjson.Present(fields["fallback_keys"])
 	if fallback == nil {
-		fallback = present(fields["org.matrix.msc2732.fallback_keys"])
+		fallback = rawjson.Present(fields["org.matrix.msc2732.fallback_keys"])
 	}
 	if q.fallbackKeys, err = decodeOneTimeKeys(fallback); err != nil {
 		return keysUploadQuery{}, err
@@ -61,23 +61,6 @@ func readKeysUpload(r *http.Request) (q keysUploadQuery, err error) {
 		}
 	}
 	return q, nil
-}
-
-// readObject reads a body that is an object.
-func readObject(r *http.Request) (fields map[string]json.RawMessage, err error) {
-	body, err := httpapi.ReadBody(r, httpapi.DefaultBodyLimit)
-	if err != nil {
-		return nil, err
-	}
-	return fields, httpapi.Decode(body, &fields)
-}
-
-// present gives a member of an object, nil for one that is null.
-func present(member json.RawMessage) json.RawMessage {
-	if string(member) == "null" {
-		return nil
-	}
-	return member
 }
 
 // checkDeviceKeys checks the shape of device keys, and gives whose they are by
@@ -99,7 +82,7 @@ func checkDeviceKeys(raw json.RawMessage) (userID, deviceID string, err error) {
 	for name, into := range map[string]any{
 		"user_id": &userID, "device_id": &deviceID, "algorithms": &algorithms, "keys": &keys, "signatures": &signatures,
 	} {
-		if present(members[name]) == nil || json.Unmarshal(members[name], into) != nil {
+		if rawjson.Present(members[name]) == nil || json.Unmarshal(members[name], into) != nil {
 			return "", "", httpapi.BadJSON("device_keys." + name + " is missing or has the wrong shape")
 		}
 	}

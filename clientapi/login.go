@@ -9,6 +9,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/clientapi/passwords"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -33,7 +34,7 @@ func (s *Server) loginFlows(context.Context, struct{}) (loginFlowsAnswer, error)
 
 type loginQuery struct {
 	user       string // as typed: a user ID or a localpart, in any case
-	password   digest
+	password   passwords.Digest
 	device     newDevice
 	remoteAddr string
 }
@@ -67,7 +68,7 @@ func readLogin(r *http.Request) (loginQuery, error) {
 	}
 	return loginQuery{
 		user:       user,
-		password:   digestOf(body.Password),
+		password:   passwords.DigestOf(body.Password),
 		device:     body.newDevice,
 		remoteAddr: remoteAddr(r),
 	}, nil
@@ -132,12 +133,12 @@ func (s *Server) localpart(user string) (string, bool) {
 
 // checkPassword refuses a wrong password and an unknown user in the same words
 // and after the same work.
-func (s *Server) checkPassword(ctx context.Context, localpart string, password digest) error {
+func (s *Server) checkPassword(ctx context.Context, localpart string, password passwords.Digest) error {
 	account, err := s.store.Account(ctx, localpart)
 	if err != nil && !errors.Is(err, todevice.ErrUnknownUser) {
 		return fmt.Errorf("look up user: %w", err)
 	}
-	ok, err := s.passwords.matches(ctx, account.PasswordHash, password)
+	ok, err := s.passwords.Matches(ctx, account.PasswordHash, password)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func readOpenID(r *http.Request) (userID string, err error) {
 	if userID, err = httpapi.PathVar(r, "userId"); err != nil {
 		return "", err
 	}
-	_, err = readObject(r)
+	_, err = httpapi.ReadObject(r)
 	return userID, err
 }
 

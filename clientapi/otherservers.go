@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -46,7 +47,7 @@ const (
 
 // decodeTimeout reads the time to give to other servers, in milliseconds.
 func decodeTimeout(member json.RawMessage) (time.Duration, error) {
-	if present(member) == nil {
+	if rawjson.Present(member) == nil {
 		return askTimeout, nil
 	}
 	var millis int64

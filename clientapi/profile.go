@@ -124,7 +124,7 @@ func readProfileChange(r *http.Request) (profileChange, error) {
 	if err != nil {
 		return profileChange{}, err
 	}
-	body, err := readObject(r)
+	body, err := httpapi.ReadObject(r)
 	if err != nil {
 		return profileChange{}, err
 	}
@@ -141,7 +141,7 @@ func decodeProfileField(field string, raw json.RawMessage) (todevice.ProfileChan
 		return todevice.ProfileChange{}, httpapi.MissingParam("Missing parameter: " + field)
 	}
 	value, ok := rawjson.Text(raw)
-	if !ok && present(raw) != nil {
+	if !ok && rawjson.Present(raw) != nil {
 		return todevice.ProfileChange{}, httpapi.BadJSON(field + " is not a string")
 	}
 	limit, change := maxProfileName, todevice.ProfileChange{DisplayName: &value}

@@ -6,14 +6,16 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/clientapi/passwords"
+	"github.com/chappe-im/chappe/clientapi/uia"
 	"github.com/chappe-im/chappe/internal/httpapi"
 )
 
 // registration is what a client asks for beside authenticating. A session
 // remembers it, so each part is checked, and short, before it gets here.
 type registration struct {
-	localpart    *string // nil where any name will do; lower case
-	password     digest  // "" where none was given
+	localpart    *string          // nil where any name will do; lower case
+	password     passwords.Digest // "" where none was given
 	device       newDevice
 	inhibitLogin *bool // nil where nothing was said, which means false
 }
@@ -39,9 +41,15 @@ func (old registration) updatedBy(with registration) registration {
 	return old
 }
 
+// A registering is what a session remembers of a registration.
+type registering struct {
+	registration registration   // what the requests so far asked for
+	result       *accountAnswer // nil until the account is made
+}
+
 type registerQuery struct {
 	kind         string
-	auth         uiaAuth
+	auth         uia.Auth
 	registration registration
 	remoteAddr   string
 }
@@ -49,10 +57,10 @@ type registerQuery struct {
 func readRegister(r *http.Request) (registerQuery, error) {
 	var body struct {
 		newDevice
-		Auth         uiaAuth `json:"auth"`
-		Username     *string `json:"username"`
-		Password     string  `json:"password"`
-		InhibitLogin *bool   `json:"inhibit_login"`
+		Auth         uia.Auth `json:"auth"`
+		Username     *string  `json:"username"`
+		Password     string   `json:"password"`
+		InhibitLogin *bool    `json:"inhibit_login"`
 	}
 	if err := httpapi.ReadJSON(r, &body); err != nil {
 		return registerQuery{}, err
@@ -65,7 +73,7 @@ func readRegister(r *http.Request) (registerQuery, error) {
 		auth:       body.Auth,
 		remoteAddr: remoteAddr(r),
 		registration: registration{
-			password:     digestOf(body.Password),
+			password:     passwords.DigestOf(body.Password),
 			device:       body.newDevice,
 			inhibitLogin: body.InhibitLogin,
 		},
@@ -86,32 +94,29 @@ func (s *Server) register(ctx context.Context, q registerQuery) (accountAnswer, 
 	if err := s.checkKind(q.kind); err != nil {
 		return accountAnswer{}, err
 	}
-	session, known, err := s.resume(q.auth, "register")
+	session, err := s.registrations.Resume(ctx, q.auth, uia.Operation{Request: "register"})
 	if err != nil {
 		return accountAnswer{}, err
 	}
-	if err := session.lock(ctx); err != nil {
-		return accountAnswer{}, err
+	defer session.End()
+	if session.State.result != nil {
+		return *session.State.result, nil
 	}
-	defer session.unlock()
-	if session.result != nil {
-		return *session.result, nil
-	}
-	wanted := session.registration.updatedBy(q.registration)
+	wanted := session.State.registration.updatedBy(q.registration)
 	// Before authentication, so that nobody goes through it for a name that is not
 	// to be had; in each request, as the name may have been taken meanwhile.
 	if err := s.checkWanted(ctx, wanted.localpart); err != nil {
 		return accountAnswer{}, err
 	}
-	session.registration = wanted
-	if err := s.authenticate(session, known, q.auth); err != nil {
+	session.State.registration = wanted
+	if err := s.registrations.Authenticate(ctx, session, q.auth, uia.Dummy()); err != nil {
 		return accountAnswer{}, err
 	}
 	answer, err := s.createAccount(ctx, s.accountFor(wanted, q.remoteAddr))
 	if err != nil {
 		return accountAnswer{}, err
 	}
-	session.result = &answer
+	session.State.result = &answer
 	return answer, nil
 }
 

@@ -7,6 +7,9 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/clientapi/passwords"
+	"github.com/chappe-im/chappe/clientapi/uia"
+	"github.com/chappe-im/chappe/internal/expiring"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -81,28 +84,28 @@ type Notifier interface {
 
 // Server answers the client-server endpoints.
 type Server struct {
-	config    Config
-	store     Store
-	sender    Sender
-	notifier  Notifier
-	remote    Remote
-	passwords passwords
-	sessions  *expiring[*uiaSession]
-	nonces    *expiring[struct{}]
-	log       *logrus.Entry
+	config        Config
+	store         Store
+	sender        Sender
+	notifier      Notifier
+	remote        Remote
+	passwords     passwords.Hasher
+	registrations *uia.Sessions[registering]
+	nonces        *expiring.Map[struct{}]
+	log           *logrus.Entry
 }
 
 // New makes a Server. It starts nothing and has nothing to close.
 func New(config Config, store Store, sender Sender, notifier Notifier, remote Remote, log *logrus.Entry) *Server {
 	return &Server{
-		config:    config,
-		store:     store,
-		sender:    sender,
-		notifier:  notifier,
-		remote:    remote,
-		passwords: newPasswords(config.PasswordCost),
-		sessions:  newExpiring[*uiaSession](maxSessions, sessionLifetime),
-		nonces:    newExpiring[struct{}](maxNonces, nonceLifetime),
-		log:       log,
+		config:        config,
+		store:         store,
+		sender:        sender,
+		notifier:      notifier,
+		remote:        remote,
+		passwords:     passwords.New(config.PasswordCost),
+		registrations: uia.NewSessions[registering](),
+		nonces:        expiring.New[struct{}](maxNonces, nonceLifetime),
+		log:           log,
 	}
 }

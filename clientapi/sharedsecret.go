@@ -12,6 +12,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/clientapi/passwords"
 	"github.com/chappe-im/chappe/internal/httpapi"
 )
 
@@ -30,7 +31,7 @@ type nonceAnswer struct {
 // https://element-hq.github.io/synapse/latest/admin_api/register_api.html
 func (s *Server) newNonce(context.Context, struct{}) (nonceAnswer, error) {
 	nonce := rand.Text()
-	s.nonces.put(nonce, struct{}{})
+	s.nonces.Put(nonce, struct{}{})
 	return nonceAnswer{Nonce: nonce}, nil
 }
 
@@ -71,7 +72,7 @@ func readSharedSecret(r *http.Request) (sharedSecretQuery, error) {
 // POST /_synapse/admin/v1/register
 // https://element-hq.github.io/synapse/latest/admin_api/register_api.html
 func (s *Server) registerBySharedSecret(ctx context.Context, q sharedSecretQuery) (accountAnswer, error) {
-	if _, ok := s.nonces.take(q.Nonce); !ok {
+	if _, ok := s.nonces.Take(q.Nonce); !ok {
 		return accountAnswer{}, httpapi.BadRequest(spec.ErrorUnknown, "The nonce is unknown, used or too old")
 	}
 	if !q.signedWith(s.config.SharedSecret) {
@@ -84,7 +85,7 @@ func (s *Server) registerBySharedSecret(ctx context.Context, q sharedSecretQuery
 	login := newDevice{}.login(q.remoteAddr)
 	return s.createAccount(ctx, newAccount{
 		localpart: localpart,
-		password:  digestOf(q.Password),
+		password:  passwords.DigestOf(q.Password),
 		admin:     q.Admin,
 		login:     &login,
 	})

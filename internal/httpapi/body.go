@@ -58,6 +58,15 @@ func ReadJSON(r *http.Request, target any) error {
 	return Decode(body, target)
 }
 
+// ReadObject reads a body that is an object.
+func ReadObject(r *http.Request) (fields map[string]json.RawMessage, err error) {
+	body, err := ReadBody(r, DefaultBodyLimit)
+	if err != nil {
+		return nil, err
+	}
+	return fields, Decode(body, &fields)
+}
+
 // Decode reads JSON into target; a wrong shape is M_BAD_JSON.
 func Decode(body json.RawMessage, target any) error {
 	// json.Unmarshal takes null for any shape, and does nothing.

@@ -26,3 +26,11 @@ func Text(raw json.RawMessage) (string, bool) {
 	}
 	return *value, true
 }
+
+// Present gives a member of an object, nil for one that is null.
+func Present(member json.RawMessage) json.RawMessage {
+	if string(member) == "null" {
+		return nil
+	}
+	return member
+}

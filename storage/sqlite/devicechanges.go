@@ -22,3 +22,12 @@ func (t *tx) ownViewChanged(localpart string, user todevice.UserID) error {
 		localpart, user.String(), t.position())
 	return err
 }
+
+// userChanged notes that the devices of a local user have something to hear in /sync
+// besides messages, at a position given out in this transaction. Those that wait are
+// woken once it is committed.
+func (t *tx) userChanged(localpart string, at todevice.Position) {
+	if changed := t.writer.store.changed; changed != nil {
+		t.afterCommit(func() { changed(localpart) })
+	}
+}

@@ -42,6 +42,9 @@ type Options struct {
 	// Waiting, if not nil, is told of servers for which device list updates wait, that
 	// no batch has brought.
 	Waiting func(servers []spec.ServerName)
+	// Changed, if not nil, is told of each local user whose devices have something new
+	// in /sync besides messages.
+	Changed func(localpart string)
 	// Now tells the time, time.Now if it is nil.
 	Now func() time.Time
 	// Driver is the name of the database/sql driver, "" for the real one. Tests
@@ -55,6 +58,7 @@ type Store struct {
 	epoch      []byte
 	limits     inboxSize
 	waiting    func([]spec.ServerName)
+	changed    func(localpart string)
 	now        func() time.Time
 	writer     *sql.DB // one connection, used by the writer goroutine alone
 	readers    *sql.DB
@@ -80,6 +84,7 @@ func Open(path string, o Options) (*Store, error) {
 		serverName: o.ServerName,
 		limits:     inboxSize{rows: o.MaxInboxRows, bytes: o.MaxInboxBytes},
 		waiting:    o.Waiting,
+		changed:    o.Changed,
 		now:        o.Now,
 		sessions:   newSessions(),
 		arrivals:   newArrivals(),

@@ -1,4 +1,5 @@
-package clientapi
+// Package passwords hashes passwords and compares them with hashes.
+package passwords
 
 import (
 	"context"
@@ -11,37 +12,38 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// A digest stands for a password from the moment it is read. bcrypt takes only
+// A Digest stands for a password from the moment it is read. bcrypt takes only
 // 72 bytes and passwords may be longer, so it is given this, which has 64. It is
 // as secret as the password.
-type digest string
+type Digest string
 
-// digestOf gives the digest of a password, "" of the empty one, which no account
+// DigestOf gives the digest of a password, "" of the empty one, which no account
 // can have.
-func digestOf(password string) digest {
+func DigestOf(password string) Digest {
 	if password == "" {
 		return ""
 	}
 	sum := sha512.Sum384([]byte(password))
-	return digest(base64.StdEncoding.EncodeToString(sum[:]))
+	return Digest(base64.StdEncoding.EncodeToString(sum[:]))
 }
 
-// passwords hashes passwords. That is slow on purpose, so no more than one for
+// A Hasher hashes passwords. That is slow on purpose, so no more than one for
 // each processor is in work, and the others wait.
-type passwords struct {
+type Hasher struct {
 	cost  int
 	turns chan struct{}
 }
 
-func newPasswords(cost int) passwords {
+// New makes a hasher of bcrypt's cost, 0 for bcrypt's own default.
+func New(cost int) Hasher {
 	if cost == 0 {
 		cost = bcrypt.DefaultCost
 	}
-	return passwords{cost: cost, turns: make(chan struct{}, runtime.NumCPU())}
+	return Hasher{cost: cost, turns: make(chan struct{}, runtime.NumCPU())}
 }
 
-// hash makes of a password what may be stored.
-func (p passwords) hash(ctx context.Context, d digest) (string, error) {
+// Hash makes of a password what may be stored.
+func (p Hasher) Hash(ctx context.Context, d Digest) (string, error) {
 	if err := p.begin(ctx); err != nil {
 		return "", err
 	}
@@ -53,12 +55,12 @@ func (p passwords) hash(ctx context.Context, d digest) (string, error) {
 	return string(hashed), nil
 }
 
-// matches tells whether a password is that of a stored hash. Nothing matches the
+// Matches tells whether a password is that of a stored hash. Nothing matches the
 // hash "", but finding that out takes as long, so that time does not tell who
 // has an account.
-func (p passwords) matches(ctx context.Context, hashed string, d digest) (bool, error) {
+func (p Hasher) Matches(ctx context.Context, hashed string, d Digest) (bool, error) {
 	if hashed == "" {
-		_, err := p.hash(ctx, d)
+		_, err := p.Hash(ctx, d)
 		return false, err
 	}
 	if err := p.begin(ctx); err != nil {
@@ -75,7 +77,7 @@ func (p passwords) matches(ctx context.Context, hashed string, d digest) (bool, 
 	return true, nil
 }
 
-func (p passwords) begin(ctx context.Context) error {
+func (p Hasher) begin(ctx context.Context) error {
 	select {
 	case p.turns <- struct{}{}:
 		return nil
@@ -84,4 +86,4 @@ func (p passwords) begin(ctx context.Context) error {
 	}
 }
 
-func (p passwords) end() { <-p.turns }
+func (p Hasher) end() { <-p.turns }

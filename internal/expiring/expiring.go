@@ -1,4 +1,5 @@
-package clientapi
+// Package expiring remembers values for a time, and no more than so many.
+package expiring
 
 import (
 	"container/list"
@@ -6,9 +7,10 @@ import (
 	"time"
 )
 
-// expiring remembers values by ID: for a time, and no more than so many, as
-// strangers decide how many are made. When it is full the oldest goes.
-type expiring[T any] struct {
+// A Map remembers values by ID: for a time, and no more than so many, as strangers
+// decide how many are made. When it is full the oldest goes. Its methods may be
+// called from any goroutine.
+type Map[T any] struct {
 	capacity int
 	lifetime time.Duration
 
@@ -23,8 +25,9 @@ type remembered[T any] struct {
 	until time.Time
 }
 
-func newExpiring[T any](capacity int, lifetime time.Duration) *expiring[T] {
-	return &expiring[T]{
+// New makes an empty map.
+func New[T any](capacity int, lifetime time.Duration) *Map[T] {
+	return &Map[T]{
 		capacity: capacity,
 		lifetime: lifetime,
 		byID:     make(map[string]*list.Element),
@@ -32,8 +35,8 @@ func newExpiring[T any](capacity int, lifetime time.Duration) *expiring[T] {
 	}
 }
 
-// put remembers a value under an ID that has not been used before.
-func (e *expiring[T]) put(id string, value T) {
+// Put remembers a value under an ID that has not been used before.
+func (e *Map[T]) Put(id string, value T) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.dropExpired()
@@ -43,15 +46,15 @@ func (e *expiring[T]) put(id string, value T) {
 	e.byID[id] = e.order.PushBack(remembered[T]{id, value, time.Now().Add(e.lifetime)})
 }
 
-// get gives the value of an ID, if it is still remembered.
-func (e *expiring[T]) get(id string) (T, bool) {
+// Get gives the value of an ID, if it is still remembered.
+func (e *Map[T]) Get(id string) (T, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.find(id)
 }
 
-// take is get for a value that can be had only once.
-func (e *expiring[T]) take(id string) (T, bool) {
+// Take is Get for a value that can be had only once.
+func (e *Map[T]) Take(id string) (T, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	value, ok := e.find(id)
@@ -61,7 +64,7 @@ func (e *expiring[T]) take(id string) (T, bool) {
 	return value, ok
 }
 
-func (e *expiring[T]) find(id string) (T, bool) {
+func (e *Map[T]) find(id string) (T, bool) {
 	e.dropExpired()
 	element, ok := e.byID[id]
 	if !ok {
@@ -73,7 +76,7 @@ func (e *expiring[T]) find(id string) (T, bool) {
 
 // dropExpired goes from the oldest to the first that is not expired: as all live
 // equally long, there are none behind it.
-func (e *expiring[T]) dropExpired() {
+func (e *Map[T]) dropExpired() {
 	now := time.Now()
 	for first := e.order.Front(); first != nil; first = e.order.Front() {
 		if now.Before(first.Value.(remembered[T]).until) {
@@ -83,7 +86,7 @@ func (e *expiring[T]) dropExpired() {
 	}
 }
 
-func (e *expiring[T]) drop(element *list.Element) {
+func (e *Map[T]) drop(element *list.Element) {
 	delete(e.byID, element.Value.(remembered[T]).id)
 	e.order.Remove(element)
 }

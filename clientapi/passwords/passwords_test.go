@@ -1,4 +1,4 @@
-package clientapi
+package passwords
 
 import (
 	"context"
@@ -10,30 +10,30 @@ import (
 )
 
 func TestPasswordMatchesItsOwnHashOnly(t *testing.T) {
-	p := newPasswords(bcrypt.MinCost)
+	p := New(bcrypt.MinCost)
 	long := strings.Repeat("ä", 100)
-	hashed, err := p.hash(t.Context(), digestOf(long))
+	hashed, err := p.Hash(t.Context(), DigestOf(long))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for password, want := range map[string]bool{long: true, long + "x": false, long[:72]: false, "": false} {
-		if got, err := p.matches(t.Context(), hashed, digestOf(password)); err != nil || got != want {
+		if got, err := p.Matches(t.Context(), hashed, DigestOf(password)); err != nil || got != want {
 			t.Errorf("%d bytes: got %v, %v", len(password), got, err)
 		}
 	}
 	for _, password := range []string{"", "x"} {
-		if got, err := p.matches(t.Context(), "", digestOf(password)); err != nil || got {
+		if got, err := p.Matches(t.Context(), "", DigestOf(password)); err != nil || got {
 			t.Errorf("no hash: got %v, %v", got, err)
 		}
 	}
-	if _, err := p.matches(t.Context(), "no bcrypt", digestOf("x")); err == nil {
+	if _, err := p.Matches(t.Context(), "no bcrypt", DigestOf("x")); err == nil {
 		t.Error("a broken hash is no error")
 	}
 }
 
 func TestPasswordHashesHaveTheConfiguredCost(t *testing.T) {
 	for given, want := range map[int]int{0: bcrypt.DefaultCost, bcrypt.MinCost: bcrypt.MinCost} {
-		hashed, err := newPasswords(given).hash(t.Context(), digestOf("x"))
+		hashed, err := New(given).Hash(t.Context(), DigestOf("x"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,8 +45,8 @@ func TestPasswordHashesHaveTheConfiguredCost(t *testing.T) {
 
 // An unknown user's password goes the same way: it waits for its turn, too.
 func TestPasswordWaitsForItsTurnAsLongAsItsContextLives(t *testing.T) {
-	p := newPasswords(bcrypt.MinCost)
-	hashed, err := p.hash(t.Context(), digestOf("x"))
+	p := New(bcrypt.MinCost)
+	hashed, err := p.Hash(t.Context(), DigestOf("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,12 +56,12 @@ func TestPasswordWaitsForItsTurnAsLongAsItsContextLives(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, known := range []string{hashed, ""} {
-		if _, err := p.matches(ctx, known, digestOf("x")); !errors.Is(err, context.Canceled) {
+		if _, err := p.Matches(ctx, known, DigestOf("x")); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	}
 	<-p.turns
-	if ok, err := p.matches(t.Context(), hashed, digestOf("x")); err != nil || !ok {
+	if ok, err := p.Matches(t.Context(), hashed, DigestOf("x")); err != nil || !ok {
 		t.Errorf("got %v, %v", ok, err)
 	}
 	if len(p.turns) != cap(p.turns)-1 {
