@@ -17,6 +17,7 @@ func TestLogoutEndsThePollsOfTheDeviceAndNoOther(t *testing.T) {
 	receiver.Use(peek(t, stays, "", 0))
 	for round := range 6 {
 		leaves := server.Device("bob", "LEAVES")
+		receiver.Use(peek(t, stays, receiver.Since(), 0)) // hears of the new device
 		start := park
 		if round%2 == 0 {
 			start = begin // so that logout and poll meet
@@ -28,8 +29,14 @@ func TestLogoutEndsThePollsOfTheDeviceAndNoOther(t *testing.T) {
 		if _, err := leaving.end(t); !unauthorized(err) {
 			t.Fatalf("the poll ended with %v, want 401 M_UNKNOWN_TOKEN", err)
 		}
+		response, err := staying.end(t) // hears that the device is gone
+		if err != nil || len(response.Events) != 0 {
+			t.Fatalf("the other poll got %v, %v; want no message and no error", response, err)
+		}
+		receiver.Use(response)
+		staying = park(t, stays, receiver.Since())
 		send(t, alice, ledger, 1, everyDevice(stays))
-		response, err := staying.end(t)
+		response, err = staying.end(t)
 		if err != nil || len(response.Events) != 1 {
 			t.Fatalf("the other poll got %v, %v; want the message", response, err)
 		}

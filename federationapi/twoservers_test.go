@@ -106,7 +106,7 @@ func (c *town) send(t *testing.T, from string, to todevice.UserID, content strin
 func (c *town) await(t *testing.T, inbox todevice.InboxID, count int) []string {
 	t.Helper()
 	for {
-		woken, leave := c.notifier.Wait(inbox)
+		woken, leave := c.notifier.Wait(todevice.Device{Inbox: inbox})
 		pending, _, err := c.store.Pending(context.Background(), inbox, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -17,6 +17,8 @@ type Notifier struct {
 	mu sync.Mutex
 	// waiting holds, for each waited-on inbox, the channels to signal.
 	waiting map[todevice.InboxID]map[chan struct{}]struct{} // guarded by mu
+	// users holds the waited-on inboxes of each user of this server.
+	users map[string]map[todevice.InboxID]struct{} // guarded by mu
 	// seen holds what is known of the devices that were there of late.
 	seen map[todevice.InboxID]sighting // guarded by mu
 	// swept is when seen was last cleared of old entries.
@@ -37,6 +39,7 @@ type sighting struct {
 func NewNotifier() *Notifier {
 	return &Notifier{
 		waiting:    make(map[todevice.InboxID]map[chan struct{}]struct{}),
+		users:      make(map[string]map[todevice.InboxID]struct{}),
 		seen:       make(map[todevice.InboxID]sighting),
 		swept:      time.Now(),
 		confirming: make(map[todevice.InboxID]map[*confirmation]struct{}),
@@ -44,27 +47,36 @@ func NewNotifier() *Notifier {
 }
 
 // Wait registers the caller. The channel gets a value when the device is woken,
-// from this moment on: so whoever calls Wait first and reads the inbox then misses
+// from this moment on: so whoever calls Wait first and reads then what is new misses
 // nothing. leave must be called at the end.
-func (n *Notifier) Wait(inbox todevice.InboxID) (woken <-chan struct{}, leave func()) {
+func (n *Notifier) Wait(device todevice.Device) (woken <-chan struct{}, leave func()) {
 	signal := make(chan struct{}, 1)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.waiting[inbox] == nil {
-		n.waiting[inbox] = make(map[chan struct{}]struct{}, 1)
+	if n.waiting[device.Inbox] == nil {
+		n.waiting[device.Inbox] = make(map[chan struct{}]struct{}, 1)
 	}
-	n.waiting[inbox][signal] = struct{}{}
-	return signal, func() { n.leave(inbox, signal) }
+	n.waiting[device.Inbox][signal] = struct{}{}
+	if n.users[device.User.Localpart] == nil {
+		n.users[device.User.Localpart] = make(map[todevice.InboxID]struct{}, 1)
+	}
+	n.users[device.User.Localpart][device.Inbox] = struct{}{}
+	return signal, func() { n.leave(device, signal) }
 }
 
-func (n *Notifier) leave(inbox todevice.InboxID, signal chan struct{}) {
+func (n *Notifier) leave(device todevice.Device, signal chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.waiting[inbox], signal)
-	if len(n.waiting[inbox]) == 0 {
-		delete(n.waiting, inbox)
+	n.sawLocked(device.Inbox, 0)
+	delete(n.waiting[device.Inbox], signal)
+	if len(n.waiting[device.Inbox]) > 0 {
+		return
 	}
-	n.sawLocked(inbox, 0)
+	delete(n.waiting, device.Inbox)
+	localpart := device.User.Localpart
+	if delete(n.users[localpart], device.Inbox); len(n.users[localpart]) == 0 {
+		delete(n.users, localpart)
+	}
 }
 
 // Wake signals everyone who waits for one of the inboxes.
@@ -72,11 +84,26 @@ func (n *Notifier) Wake(inboxes ...todevice.InboxID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, inbox := range inboxes {
-		for signal := range n.waiting[inbox] {
-			select {
-			case signal <- struct{}{}:
-			default: // it has a signal it has not looked at yet
-			}
+		n.wakeLocked(inbox)
+	}
+}
+
+// WakeUsers signals everyone who waits for a device of one of the local users.
+func (n *Notifier) WakeUsers(localparts []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, localpart := range localparts {
+		for inbox := range n.users[localpart] {
+			n.wakeLocked(inbox)
+		}
+	}
+}
+
+func (n *Notifier) wakeLocked(inbox todevice.InboxID) {
+	for signal := range n.waiting[inbox] {
+		select {
+		case signal <- struct{}{}:
+		default: // it has a signal it has not looked at yet
 		}
 	}
 }

@@ -243,7 +243,7 @@ func TestWhatAServerSentIsNotPassedOn(t *testing.T) {
 func TestNobodyIsWokenForWhatWasNotStored(t *testing.T) {
 	store := &notebook{err: errors.New("disk full")}
 	r, notifier, servers := newRelay(store)
-	woken, leave := notifier.Wait(1)
+	woken, leave := notifier.Wait(todevice.Device{Inbox: 1})
 	defer leave()
 	batch := todevice.Batch{Sends: []todevice.Send{{Type: "t", Messages: []todevice.Message{message(t, "@y:y.test", "D", `{}`)}}}}
 	if _, err := r.Send(t.Context(), batch); !errors.Is(err, store.err) || len(woken) != 0 || len(*servers) != 0 {
@@ -261,7 +261,7 @@ func TestDeviceIsOnlineWhileItWaitsAndHalfAMinuteAfter(t *testing.T) {
 		if n.Online(1) {
 			t.Error("online before it was ever there")
 		}
-		_, leave := n.Wait(1)
+		_, leave := n.Wait(todevice.Device{Inbox: 1})
 		time.Sleep(time.Hour)
 		if !n.Online(1) || n.Online(2) {
 			t.Error("a waiting device is offline, or another is online")
@@ -276,7 +276,7 @@ func TestDeviceIsOnlineWhileItWaitsAndHalfAMinuteAfter(t *testing.T) {
 			t.Error("online for too long")
 		}
 		n.Saw(2)
-		if len(n.seen) != 1 || len(n.waiting) != 0 {
+		if len(n.seen) != 1 || len(n.waiting)+len(n.users) != 0 {
 			t.Errorf("still remembered: %v, %v", n.seen, n.waiting)
 		}
 	})

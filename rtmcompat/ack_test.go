@@ -15,7 +15,7 @@ const waitForAck = "?wait_for_ack=true"
 // confirm confirms the first message of a device, the given time after the device
 // is woken for it. In a bubble, a request is at its wait when any time has passed.
 func (r *rig) confirm(device todevice.Device, after time.Duration) (done <-chan struct{}) {
-	woken, leave := r.notifier.Wait(device.Inbox)
+	woken, leave := r.notifier.Wait(device)
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
@@ -68,7 +68,7 @@ func TestAMessageNotConfirmedInTimeIsSent(t *testing.T) {
 				cfg := rtmcompat.Config{Apps: testApps(), AckTimeout: configured}
 				r := newRigWith(t, sqlite.Options{}, cfg, nil)
 				device := r.device(namespace+"bob", "RTM")
-				_, leave := r.notifier.Wait(device.Inbox)
+				_, leave := r.notifier.Wait(device)
 				defer leave()
 				begin := time.Now()
 				r.send(waitForAck, object(), "message_sent")

@@ -168,7 +168,7 @@ func TestWithoutOfflineMessagingOnlyDevicesOnlineGetIt(t *testing.T) {
 	other := r.device("other", "ONLINE")
 	r.notifier.Saw(online.Inbox)
 	r.notifier.Saw(other.Inbox)
-	woken, leave := r.notifier.Wait(waiting.Inbox)
+	woken, leave := r.notifier.Wait(waiting)
 	defer leave()
 	r.send("", object("destination", "@bob:"+serverName), "message_sent")
 	r.wantPayloads(online, "hello")

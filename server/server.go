@@ -86,8 +86,9 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	if s.lock, err = lockFolder(cfg.DataDir); err != nil {
 		return nil, err
 	}
+	notifier := relay.NewNotifier()
 	wake := func(servers []spec.ServerName) { s.queue.Wake(servers) } // nothing changes before there is one
-	if s.store, err = openStore(cfg, sqlite.Options{Driver: env.Driver, Now: env.Now, Waiting: wake}); err != nil {
+	if s.store, err = openStore(cfg, sqlite.Options{Driver: env.Driver, Now: env.Now, Waiting: wake, Changed: notifier.WakeUsers}); err != nil {
 		return nil, err
 	}
 	key, old, err := loadKeys(cfg)
@@ -106,7 +107,6 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	s.queue = queue.New(queue.Config{Name: cfg.ServerName, MaxBackoff: cfg.Federation.MaxBackoff, Now: env.Now, Chance: env.Chance},
 		s.store, s.client, log.WithField("part", "federation"), registry)
 	s.lists = devicelists.New(s.store, asking{s.client, s.queue}, env.Chance, log.WithField("part", "federation"))
-	notifier := relay.NewNotifier()
 	messages := relay.New(s.store, cfg.ServerName, settings.Servers, notifier, s.queue, registry)
 
 	clients := httpapi.NewRouter()

@@ -2,33 +2,30 @@ package syncapi
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
 
 	"github.com/chappe-im/chappe/todevice"
 )
 
-// What every response says though there is nothing to say. A client takes a
-// missing count of one-time keys for zero and uploads new ones after each
-// response; the presence of the list of fallback keys tells it that they are
-// supported.
-const responseTail = `,"device_one_time_keys_count":{"signed_curve25519":0}` +
-	`,"device_unused_fallback_key_types":[]` +
-	`,"account_data":{"events":[]},"presence":{"events":[]}` +
+// What every response says though there is nothing to say.
+const responseTail = `,"account_data":{"events":[]},"presence":{"events":[]}` +
 	`,"rooms":{"invite":{},"join":{},"knock":{},"leave":{}}}`
 
-const noDeviceLists = `,"device_lists":{"changed":[],"left":[]}`
-
 // response writes the body of a /sync response. The events go out as they are
-// stored.
-func response(next token, incremental bool, events []todevice.Event) json.RawMessage {
-	size := len(responseTail) + len(noDeviceLists) + 128
-	for _, event := range events {
+// stored. Every response has the key counts, zeros included: a client takes a
+// missing count for zero and uploads new keys after each response, or never.
+func response(next token, incremental bool, found finding) json.RawMessage {
+	size := 512
+	for _, event := range found.events {
 		size += len(event.JSON) + 1
 	}
 	out := make([]byte, 0, size)
 	out = append(out, `{"next_batch":`...)
 	out = todevice.AppendString(out, next.String())
 	out = append(out, `,"to_device":{"events":[`...)
-	for i, event := range events {
+	for i, event := range found.events {
 		if i > 0 {
 			out = append(out, ',')
 		}
@@ -36,7 +33,46 @@ func response(next token, incremental bool, events []todevice.Event) json.RawMes
 	}
 	out = append(out, `]}`...)
 	if incremental {
-		out = append(out, noDeviceLists...)
+		out = append(out, `,"device_lists":{"changed":`...)
+		out = appendStrings(out, found.news.Changed)
+		out = append(out, `,"left":`...)
+		out = appendStrings(out, found.news.Left)
+		out = append(out, '}')
 	}
+	out = appendKeyCounts(out, found.keys)
 	return append(out, responseTail...)
+}
+
+// appendKeyCounts writes what is left of the device's keys. That the list of fallback
+// keys is there tells a client that they are supported; some know it by its older
+// name only.
+func appendKeyCounts(out []byte, keys todevice.KeyCounts) []byte {
+	out = append(out, `,"device_one_time_keys_count":{`...)
+	for i, algorithm := range slices.Sorted(maps.Keys(keys.OneTimeKeys)) {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = todevice.AppendString(out, algorithm)
+		out = append(out, ':')
+		out = strconv.AppendInt(out, int64(keys.OneTimeKeys[algorithm]), 10)
+	}
+	out = append(out, '}')
+	for _, name := range []string{"device_unused_fallback_key_types", "org.matrix.msc2732.device_unused_fallback_key_types"} {
+		out = append(out, ',')
+		out = todevice.AppendString(out, name)
+		out = append(out, ':')
+		out = appendStrings(out, keys.UnusedFallbackKeys)
+	}
+	return out
+}
+
+func appendStrings(out []byte, list []string) []byte {
+	out = append(out, '[')
+	for i, s := range list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = todevice.AppendString(out, s)
+	}
+	return append(out, ']')
 }

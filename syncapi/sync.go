@@ -2,7 +2,8 @@
 // with its tokens and long polls.
 //
 // A response hands messages out; only the next request, by its since, confirms
-// them. Until then every sync of the device returns them, in the same order.
+// them. Until then every sync of the device returns them, in the same order. With
+// them come the changes of device lists, and what is left of the device's keys.
 package syncapi
 
 import (
@@ -28,12 +29,15 @@ type Store interface {
 	Head() todevice.Position
 	Pending(ctx context.Context, inbox todevice.InboxID, after todevice.Position) (events []todevice.Event, more bool, err error)
 	Confirm(ctx context.Context, inbox todevice.InboxID, upTo todevice.Position) (confirmed int, err error)
+	// News gives what a user's devices hear besides messages after a position.
+	News(ctx context.Context, localpart string, after todevice.Position) (todevice.News, error)
+	KeyCounts(context.Context, todevice.InboxID) (todevice.KeyCounts, error)
 	DeviceExists(ctx context.Context, inbox todevice.InboxID) (bool, error)
 }
 
 // Notifier tells when there may be something new, and hears what was confirmed.
 type Notifier interface {
-	Wait(todevice.InboxID) (woken <-chan struct{}, leave func())
+	Wait(todevice.Device) (woken <-chan struct{}, leave func())
 	Saw(todevice.InboxID)
 	Confirmed(inbox todevice.InboxID, upTo todevice.Position)
 }
@@ -51,16 +55,22 @@ func New(store Store, notifier Notifier, log *logrus.Entry) *Server {
 	return &Server{store: store, notifier: notifier, epoch: store.Epoch(), log: log}
 }
 
-// Routes adds GET /sync in the versions clients ask for.
+// Routes adds the endpoints in the versions clients ask for. Neither is ever rate
+// limited: a client that is told to come back later would lose its place in time.
 func (s *Server) Routes(r *mux.Router) {
-	handler := httpapi.Authed(s.log, s.store, readRequest, s.sync)
 	for _, version := range []string{"v3", "r0"} {
-		r.Handle("/_matrix/client/"+version+"/sync", handler).Methods(http.MethodGet)
+		r.Handle("/_matrix/client/"+version+"/sync", httpapi.Authed(s.log, s.store, readRequest, s.sync)).
+			Methods(http.MethodGet)
+		r.Handle("/_matrix/client/"+version+"/keys/changes", httpapi.Authed(s.log, s.store, readChanges, s.changes)).
+			Methods(http.MethodGet)
 	}
 }
 
 // sync confirms what since says the device has, and answers with what waits
 // behind it; where nothing does, it waits for something until the timeout.
+//
+// GET /_matrix/client/v3/sync
+// https://spec.matrix.org/v1.15/client-server-api/#get_matrixclientv3sync
 func (s *Server) sync(ctx context.Context, device todevice.Device, q request) (json.RawMessage, error) {
 	s.notifier.Saw(device.Inbox)
 	since, ours, err := s.confirm(ctx, device.Inbox, q.since)
@@ -73,71 +83,114 @@ func (s *Server) sync(ctx context.Context, device todevice.Device, q request) (j
 		// here: it gets a good one.
 		wait = 0
 	}
-	events, err := s.await(ctx, device.Inbox, since.inbox, wait)
+	found, err := s.await(ctx, device, since, wait)
 	if err != nil {
 		return nil, err
 	}
-	if len(events) > 0 {
-		since.inbox = events[len(events)-1].Position
-	}
-	return response(since, q.since != nil, events), nil
+	return response(found.next(since), q.since != nil, found), nil
 }
 
 // confirm removes what since confirms. It gives the token to go on from, and
 // whether since was one of this device and this database, not from the future:
 // any other confirms nothing, and everything unconfirmed is given again.
 func (s *Server) confirm(ctx context.Context, inbox todevice.InboxID, since *token) (from token, ours bool, err error) {
-	from = token{epoch: epochOf(s.epoch, inbox)}
-	if since == nil || since.epoch != from.epoch || since.inbox > s.store.Head() {
+	from, ours = s.trusted(inbox, since)
+	if !ours {
 		return from, false, nil
 	}
-	confirmed, err := s.store.Confirm(ctx, inbox, since.inbox)
+	confirmed, err := s.store.Confirm(ctx, inbox, from.inbox)
 	if err != nil {
 		return token{}, false, fmt.Errorf("sync: %w", err)
 	}
 	if confirmed > 0 {
-		s.notifier.Confirmed(inbox, since.inbox)
+		s.notifier.Confirmed(inbox, from.inbox)
 	}
-	return *since, true, nil
+	return from, true, nil
 }
 
-// await gives the messages behind a position, and waits for some if there are
-// none. It returns none when the time is over, or when ctx ends: because the
-// client hung up, or because the server is stopping.
-func (s *Server) await(ctx context.Context, inbox todevice.InboxID, after todevice.Position, wait time.Duration) ([]todevice.Event, error) {
+// trusted gives a token whose positions mean something for a device: the one that was
+// sent, if it is ours, or else the one from before everything.
+func (s *Server) trusted(inbox todevice.InboxID, sent *token) (_ token, ours bool) {
+	epoch := epochOf(s.epoch, inbox)
+	if head := s.store.Head(); sent == nil || sent.epoch != epoch || sent.inbox > head || sent.changes > head {
+		return token{epoch: epoch}, false
+	}
+	return *sent, true
+}
+
+// A finding is what one look has found behind a token. Messages are read first: what
+// is told with a message is never older than the message.
+type finding struct {
+	events []todevice.Event
+	news   todevice.News
+	keys   todevice.KeyCounts
+}
+
+// next gives the token of a response. Its position among the messages is that of the
+// last one given out, and never "now".
+func (f finding) next(since token) token {
+	if len(f.events) > 0 {
+		since.inbox = f.events[len(f.events)-1].Position
+	}
+	since.changes = f.news.UpTo
+	return since
+}
+
+// await gives what is behind a token, and waits for something if there is nothing,
+// or for the keys of the device to become fewer. When the time is over it returns
+// what there is to say then; also when ctx ends, because the client hung up or the
+// server is stopping.
+func (s *Server) await(ctx context.Context, device todevice.Device, since token, wait time.Duration) (finding, error) {
 	if wait == 0 {
-		return s.pending(ctx, inbox, after)
+		return s.look(ctx, device, since)
 	}
 	// Registered before the first look: what happens in between, a message or the end
 	// of the device, is either seen by the look or announced by the signal.
-	woken, leave := s.notifier.Wait(inbox)
+	woken, leave := s.notifier.Wait(device)
 	defer leave()
+	first, err := s.look(ctx, device, since)
+	if err != nil || !first.empty() {
+		return first, err
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for {
-		if events, err := s.pending(ctx, inbox, after); err != nil || len(events) > 0 {
-			return events, err
-		}
-		if exists, err := s.store.DeviceExists(ctx, inbox); err != nil {
-			return nil, fmt.Errorf("sync: %w", err)
-		} else if !exists {
-			return nil, httpapi.UnknownToken()
-		}
+	for found := first; ; {
 		select {
 		case <-woken:
 		case <-timer.C:
-			return nil, nil
+			return found, nil
 		case <-ctx.Done():
-			return nil, nil
+			return found, nil
+		}
+		since.changes = found.news.UpTo
+		if found, err = s.look(ctx, device, since); err != nil || !found.empty() || !found.keys.Equal(first.keys) {
+			return found, err
 		}
 	}
 }
 
-func (s *Server) pending(ctx context.Context, inbox todevice.InboxID, after todevice.Position) ([]todevice.Event, error) {
-	// That more wait needs no mark: the next sync finds them and answers at once.
-	events, _, err := s.store.Pending(ctx, inbox, after)
-	if err != nil {
-		return nil, fmt.Errorf("sync: %w", err)
+func (f finding) empty() bool { return len(f.events) == 0 && f.news.Empty() }
+
+// look reads what is behind a token. A device that has been deleted, before it or
+// while it waited, is told so instead.
+func (s *Server) look(ctx context.Context, device todevice.Device, since token) (found finding, err error) {
+	// That more messages wait needs no mark: the next sync finds them and answers at
+	// once.
+	if found.events, _, err = s.store.Pending(ctx, device.Inbox, since.inbox); err == nil {
+		found.news, err = s.store.News(ctx, device.User.Localpart, since.changes)
 	}
-	return events, nil
+	if err == nil {
+		found.keys, err = s.store.KeyCounts(ctx, device.Inbox)
+	}
+	exists := false
+	if err == nil {
+		exists, err = s.store.DeviceExists(ctx, device.Inbox)
+	}
+	switch {
+	case err != nil:
+		return finding{}, fmt.Errorf("sync: %w", err)
+	case !exists:
+		return finding{}, httpapi.UnknownToken()
+	}
+	return found, nil
 }

@@ -22,8 +22,8 @@ import (
 type token struct {
 	epoch epoch
 	inbox todevice.Position
-	// changes is the position in the stream of device-list changes. There are none
-	// yet; it is written as 0 and read, so that later tokens keep their form.
+	// changes is the position up to which the device was told of all that is not
+	// messages: the changes of device lists, and what the user keeps here.
 	changes todevice.Position
 }
 

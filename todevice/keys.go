@@ -1,6 +1,10 @@
 package todevice
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
 
 // A KeyUpload is what a device publishes of its end-to-end keys in one request.
 //
@@ -32,6 +36,11 @@ type KeyCounts struct {
 	OneTimeKeys map[string]int
 	// UnusedFallbackKeys lists the algorithms whose fallback key was never given out.
 	UnusedFallbackKeys []string
+}
+
+// Equal tells whether the same is left.
+func (k KeyCounts) Equal(other KeyCounts) bool {
+	return maps.Equal(k.OneTimeKeys, other.OneTimeKeys) && slices.Equal(k.UnusedFallbackKeys, other.UnusedFallbackKeys)
 }
 
 // SignedCurve25519 is the algorithm of one-time keys that every client uses.

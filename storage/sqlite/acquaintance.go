@@ -96,6 +96,10 @@ func (t *tx) userInterested(localpart string, in todevice.UserID) (noted bool, e
 			return false, err
 		}
 	}
+	_, err = t.exec(`DELETE FROM interest_lost WHERE localpart = ? AND user_id = ?`, localpart, in.String())
+	if err != nil {
+		return false, err
+	}
 	rows, err := t.exec(`INSERT INTO interest (user_id, localpart, at) SELECT ?, localpart, ? FROM users WHERE localpart = ?
 		ON CONFLICT DO UPDATE SET at = excluded.at`, in.String(), t.nowMillis(), localpart)
 	return rows > 0, err

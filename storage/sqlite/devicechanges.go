@@ -1,6 +1,10 @@
 package sqlite
 
-import "github.com/chappe-im/chappe/todevice"
+import (
+	"database/sql"
+
+	"github.com/chappe-im/chappe/todevice"
+)
 
 // deviceChanged notes that those interested in a local user must hear of a device:
 // it is new or gone, or its name, its keys or their signatures have changed. The
@@ -12,14 +16,35 @@ func (t *tx) deviceChanged(localpart, deviceID string, deleted bool) error {
 	if err != nil {
 		return err
 	}
+	user := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}
+	if err := t.tellInterested(user, at); err != nil {
+		return err
+	}
+	t.userChanged(localpart, at)
 	return t.tellServers(localpart, deviceID, at)
 }
 
 // ownViewChanged notes that the keys of a user look different now to a local user's
 // own devices, and to nobody else.
 func (t *tx) ownViewChanged(localpart string, user todevice.UserID) error {
+	at := t.position()
+	t.userChanged(localpart, at)
 	_, err := t.exec(`INSERT OR REPLACE INTO own_view_changes (localpart, user_id, position) VALUES (?, ?, ?)`,
-		localpart, user.String(), t.position())
+		localpart, user.String(), at)
+	return err
+}
+
+// tellInterested has the devices of those local users hear of a change who are
+// interested in the user whose devices have changed.
+func (t *tx) tellInterested(user todevice.UserID, at todevice.Position) error {
+	rows, err := t.query(`SELECT localpart FROM interest WHERE user_id = ?`, user.String())
+	interested, err := collect(rows, err, func(rows *sql.Rows) (localpart string, err error) {
+		err = rows.Scan(&localpart)
+		return localpart, err
+	})
+	for _, localpart := range interested {
+		t.userChanged(localpart, at)
+	}
 	return err
 }
 
@@ -27,7 +52,6 @@ func (t *tx) ownViewChanged(localpart string, user todevice.UserID) error {
 // besides messages, at a position given out in this transaction. Those that wait are
 // woken once it is committed.
 func (t *tx) userChanged(localpart string, at todevice.Position) {
-	if changed := t.writer.store.changed; changed != nil {
-		t.afterCommit(func() { changed(localpart) })
-	}
+	t.writer.store.bounds.raise(localpart, at)
+	t.changed = append(t.changed, localpart)
 }

@@ -134,8 +134,12 @@ func (t *tx) setRemoteSigningKeys(user todevice.UserID, keys todevice.CrossSigni
 }
 
 func (t *tx) remoteDevicesChanged(user todevice.UserID) error {
-	_, err := t.exec(`INSERT OR REPLACE INTO remote_device_changes (user_id, position) VALUES (?, ?)`, user.String(), t.position())
-	return err
+	at := t.position()
+	_, err := t.exec(`INSERT OR REPLACE INTO remote_device_changes (user_id, position) VALUES (?, ?)`, user.String(), at)
+	if err != nil {
+		return err
+	}
+	return t.tellInterested(user, at)
 }
 
 // StaleServers lists the servers of users whose device list must be asked for.

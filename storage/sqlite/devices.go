@@ -137,6 +137,7 @@ func (t *tx) deleteDevice(inbox todevice.InboxID) error {
 	t.afterCommit(func() {
 		t.writer.store.sessions.end(inbox)
 		t.writer.store.arrivals.forget(inbox)
+		t.writer.store.keyCounts.forget(inbox)
 	})
 	if _, err := t.exec(`DELETE FROM devices WHERE inbox = ?`, inbox); err != nil {
 		return err

@@ -31,6 +31,7 @@ func (s *Store) UploadKeys(ctx context.Context, inbox todevice.InboxID, upload t
 			return err
 		}
 		// All that can refuse the upload comes before this first change.
+		t.keysChanged(inbox)
 		if err := t.setDeviceKeys(device, upload.DeviceKeys); err != nil {
 			return fmt.Errorf("device keys: %w", err)
 		}
@@ -48,6 +49,11 @@ func (s *Store) UploadKeys(ctx context.Context, inbox todevice.InboxID, upload t
 		return todevice.KeyCounts{}, fmt.Errorf("upload keys: %w", err)
 	}
 	return counts, nil
+}
+
+// keysChanged has the keys of a device counted anew.
+func (t *tx) keysChanged(inbox todevice.InboxID) {
+	t.afterCommit(func() { t.writer.store.keyCounts.forget(inbox) })
 }
 
 // knownDevice gives the device of an inbox, or todevice.ErrUnknownDevice.
@@ -117,13 +123,18 @@ func (t *tx) setFallbackKeys(inbox todevice.InboxID, keys []todevice.OneTimeKey)
 	return nil
 }
 
-// KeyCounts gives what is left of a device's one-time and fallback keys.
+// KeyCounts gives what is left of a device's one-time and fallback keys. The maps
+// belong to many callers: they are not to be changed.
 func (s *Store) KeyCounts(ctx context.Context, inbox todevice.InboxID) (todevice.KeyCounts, error) {
+	counts, known, generation := s.keyCounts.find(inbox)
+	if known {
+		return counts, nil
+	}
 	rows, err := s.query(ctx, keyCounts, inbox, inbox)
-	counts, err := collectKeyCounts(rows, err)
-	if err != nil {
+	if counts, err = collectKeyCounts(rows, err); err != nil {
 		return todevice.KeyCounts{}, fmt.Errorf("count keys: %w", err)
 	}
+	s.keyCounts.remember(inbox, counts, generation)
 	return counts, nil
 }
 

@@ -157,6 +157,7 @@ func (t *tx) takeOneTimeKey(key *todevice.ClaimedKey) (found bool, err error) {
 	if _, err := t.exec(`INSERT OR IGNORE INTO claimed_keys (inbox, key) VALUES (?, ?)`, key.Inbox, hash); err != nil {
 		return false, err
 	}
+	t.keysChanged(key.Inbox)
 	key.Low, err = t.countDown(key.Inbox, algorithm)
 	return true, err
 }
@@ -188,6 +189,7 @@ func (t *tx) useFallbackKey(key *todevice.ClaimedKey) (found bool, err error) {
 		return true, nil
 	}
 	key.Low = true
+	t.keysChanged(key.Inbox)
 	_, err = t.exec(`UPDATE fallback_keys SET used = 1 WHERE inbox = ? AND algorithm = ?`,
 		key.Inbox, key.OneTimeKey.Algorithm)
 	return true, err

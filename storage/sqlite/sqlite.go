@@ -42,9 +42,9 @@ type Options struct {
 	// Waiting, if not nil, is told of servers for which device list updates wait, that
 	// no batch has brought.
 	Waiting func(servers []spec.ServerName)
-	// Changed, if not nil, is told of each local user whose devices have something new
+	// Changed, if not nil, is told of the local users whose devices have something new
 	// in /sync besides messages.
-	Changed func(localpart string)
+	Changed func(localparts []string)
 	// Now tells the time, time.Now if it is nil.
 	Now func() time.Time
 	// Driver is the name of the database/sql driver, "" for the real one. Tests
@@ -58,13 +58,15 @@ type Store struct {
 	epoch      []byte
 	limits     inboxSize
 	waiting    func([]spec.ServerName)
-	changed    func(localpart string)
+	changed    func(localparts []string)
 	now        func() time.Time
 	writer     *sql.DB // one connection, used by the writer goroutine alone
 	readers    *sql.DB
 	statements statements
 	sessions   *sessions
 	arrivals   *arrivals
+	bounds     *changeBounds
+	keyCounts  *keyCountCache
 	// head is the highest position given out: never below one that can be read.
 	head    atomic.Int64
 	writes  chan *write
@@ -88,6 +90,8 @@ func Open(path string, o Options) (*Store, error) {
 		now:        o.Now,
 		sessions:   newSessions(),
 		arrivals:   newArrivals(),
+		bounds:     newChangeBounds(),
+		keyCounts:  newKeyCountCache(),
 		writes:     make(chan *write, maxGroup),
 		closing:    make(chan struct{}),
 	}

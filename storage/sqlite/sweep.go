@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 )
@@ -13,8 +14,8 @@ const (
 	keepReceived = 30 * 24 * time.Hour
 )
 
-// keepInterest is how long after it last asked for a user's keys a server is told
-// of their changes.
+// keepInterest is how long after it last asked for a user's keys, or exchanged
+// messages with them, a user or a server is told of their changes.
 const keepInterest = 30 * 24 * time.Hour
 
 // keepDeadLetters is how long an operator can look at what was given up.
@@ -29,6 +30,15 @@ const sweepRows = 1000
 // that have expired, old dead letters, and device lists that concern nobody any
 // more. It gives the number of rows removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
+	for rows := int64(sweepRows); rows == sweepRows; removed += rows {
+		err := s.write(ctx, func(t *tx) (err error) {
+			rows, err = t.loseInterest(now.Add(-keepInterest))
+			return err
+		})
+		if err != nil {
+			return removed, fmt.Errorf("sweep: %w", err)
+		}
+	}
 	for _, table := range []struct {
 		query string
 		keep  time.Duration
@@ -41,8 +51,6 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			(SELECT origin, message_id FROM received_messages WHERE at < ? LIMIT ?)`, keepReceived},
 		{`DELETE FROM remote_interest WHERE (localpart, server) IN
 			(SELECT localpart, server FROM remote_interest WHERE at < ? LIMIT ?)`, keepInterest},
-		{`DELETE FROM interest WHERE (user_id, localpart) IN
-			(SELECT user_id, localpart FROM interest WHERE at < ? LIMIT ?)`, keepInterest},
 		{`DELETE FROM remote_device_lists WHERE user_id IN (SELECT user_id FROM remote_device_lists l
 			WHERE ?1 = ?1 AND NOT EXISTS (SELECT 1 FROM interest i WHERE i.user_id = l.user_id) LIMIT ?2)`, 0},
 		{`DELETE FROM openid_tokens WHERE hash IN
@@ -61,4 +69,27 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		}
 	}
 	return removed, nil
+}
+
+// loseInterest ends interest that was last shown before a time, some of it, and has
+// those hear of it who will not be told any more. It gives their number.
+func (t *tx) loseInterest(before time.Time) (lost int64, err error) {
+	type pair struct{ userID, localpart string }
+	rows, err := t.query(`SELECT user_id, localpart FROM interest WHERE at < ? LIMIT ?`, before.UnixMilli(), sweepRows)
+	pairs, err := collect(rows, err, func(rows *sql.Rows) (p pair, err error) {
+		err = rows.Scan(&p.userID, &p.localpart)
+		return p, err
+	})
+	for _, p := range pairs {
+		at := t.position()
+		if _, err := t.exec(`DELETE FROM interest WHERE user_id = ? AND localpart = ?`, p.userID, p.localpart); err != nil {
+			return 0, err
+		}
+		_, err := t.exec(`INSERT OR REPLACE INTO interest_lost (localpart, user_id, position) VALUES (?, ?, ?)`, p.localpart, p.userID, at)
+		if err != nil {
+			return 0, err
+		}
+		t.userChanged(p.localpart, at)
+	}
+	return int64(len(pairs)), err
 }

@@ -16,6 +16,9 @@ type tx struct {
 	head, began todevice.Position
 	// changes counts the rows changed.
 	changes int64
+	// changed lists local users whose devices have something to hear besides messages,
+	// perhaps repeatedly.
+	changed []string
 	// after is what to do once the transaction is committed, and only then.
 	after []func()
 }
@@ -44,6 +47,9 @@ func (t *tx) finish() error {
 	}
 	for _, do := range t.after {
 		do()
+	}
+	if changed := t.writer.store.changed; changed != nil && len(t.changed) > 0 {
+		changed(t.changed)
 	}
 	return nil
 }
