@@ -3,47 +3,16 @@ package clientapi_test
 import (
 	"context"
 	"errors"
-	"sync"
-
-	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/todevice"
 )
 
 // otherServers stands for all servers but ours. A test sets how they answer.
 type otherServers struct {
-	query   func(context.Context, spec.ServerName, map[todevice.UserID][]string) (todevice.RemoteKeys, error)
-	claim   func(context.Context, spec.ServerName, map[todevice.UserID]map[string]string) (todevice.RemoteClaim, error)
 	profile func(todevice.UserID, string) (todevice.Profile, error)
-
-	mu    sync.Mutex
-	asked []spec.ServerName // guarded by mu
-}
-
-func (o *otherServers) note(server spec.ServerName) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.asked = append(o.asked, server)
-}
-
-func (o *otherServers) QueryKeys(ctx context.Context, server spec.ServerName, devices map[todevice.UserID][]string) (todevice.RemoteKeys, error) {
-	o.note(server)
-	if o.query == nil {
-		return todevice.RemoteKeys{}, errUnreachable
-	}
-	return o.query(ctx, server, devices)
-}
-
-func (o *otherServers) ClaimKeys(ctx context.Context, server spec.ServerName, claims map[todevice.UserID]map[string]string) (todevice.RemoteClaim, error) {
-	o.note(server)
-	if o.claim == nil {
-		return nil, errUnreachable
-	}
-	return o.claim(ctx, server, claims)
 }
 
 func (o *otherServers) Profile(_ context.Context, user todevice.UserID, field string) (todevice.Profile, error) {
-	o.note(user.Server)
 	if o.profile == nil {
 		return todevice.Profile{}, errUnreachable
 	}

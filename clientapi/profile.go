@@ -9,6 +9,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/clientapi/otherservers"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
@@ -91,13 +92,13 @@ func (s *Server) findProfile(ctx context.Context, q profileQuery) (todevice.Prof
 		}
 		return profile, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, otherservers.Timeout)
 	defer cancel()
 	profile, err := s.remote.Profile(ctx, q.user, q.field)
 	if err == nil {
 		return profile, nil
 	}
-	var no refused
+	var no otherservers.Refused
 	if errors.As(err, &no) {
 		if status, _ := no.Answer(); status == http.StatusNotFound {
 			return todevice.Profile{}, noProfile()
@@ -105,7 +106,7 @@ func (s *Server) findProfile(ctx context.Context, q profileQuery) (todevice.Prof
 	}
 	return todevice.Profile{}, &httpapi.Error{
 		Status: http.StatusBadGateway,
-		Body:   spec.Unknown(describeFailure(err).Error),
+		Body:   spec.Unknown(otherservers.Describe(err).Error),
 	}
 }
 

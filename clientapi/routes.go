@@ -16,7 +16,6 @@ func (s *Server) Routes(r *mux.Router) {
 	for _, prefix := range []string{"/_matrix/client/v3", "/_matrix/client/r0"} {
 		s.messageRoutes(r, prefix)
 		s.accountRoutes(r, prefix)
-		s.keyRoutes(r, prefix)
 		s.deviceRoutes(r, prefix)
 		s.profileRoutes(r, prefix)
 	}
@@ -70,15 +69,6 @@ func (s *Server) deviceRoutes(r *mux.Router, prefix string) {
 		Methods(http.MethodGet)
 	r.Handle(prefix+"/devices/{deviceId}", httpapi.Authed(s.log, s.store, readRename, s.renameDevice)).
 		Methods(http.MethodPut)
-}
-
-func (s *Server) keyRoutes(r *mux.Router, prefix string) {
-	r.Handle(prefix+"/keys/upload", httpapi.Authed(s.log, s.store, readKeysUpload, s.uploadKeys)).
-		Methods(http.MethodPost)
-	r.Handle(prefix+"/keys/query", httpapi.Authed(s.log, s.store, readKeysQuery, s.queryKeys)).
-		Methods(http.MethodPost)
-	r.Handle(prefix+"/keys/claim", httpapi.Authed(s.log, s.store, readClaim, s.claimKeys)).
-		Methods(http.MethodPost)
 }
 
 func (s *Server) profileRoutes(r *mux.Router, prefix string) {

@@ -45,26 +45,6 @@ type Store interface {
 	DeleteDevices(ctx context.Context, localpart string) ([]todevice.InboxID, error)
 	RenameDevice(ctx context.Context, localpart, deviceID, displayName string) error
 
-	// UploadKeys keeps all of the upload or nothing.
-	UploadKeys(context.Context, todevice.InboxID, todevice.KeyUpload) (todevice.KeyCounts, error)
-	KeyCounts(context.Context, todevice.InboxID) (todevice.KeyCounts, error)
-	// ClaimKeys gives no one-time key out twice.
-	ClaimKeys(context.Context, []todevice.KeyClaim) ([]todevice.ClaimedKey, error)
-	// QueryKeys gives the keys of local users by localpart, as viewer may see them.
-	QueryKeys(ctx context.Context, viewer todevice.UserID, queries []todevice.KeyQuery) (map[string]todevice.UserKeys, error)
-	// NoteInterest remembers that a local user asked for keys of others.
-	NoteInterest(ctx context.Context, localpart string, in []todevice.UserID) error
-	// Head is the position of the latest change.
-	Head() todevice.Position
-	// SawRemoteKeys keeps what other servers answered to a query for all devices of
-	// users, unless it changed by their own word after asked.
-	SawRemoteKeys(ctx context.Context, asked todevice.Position, lists map[todevice.UserID]todevice.RemoteDeviceList) error
-	// RemoteDeviceList gives what is known of the devices of a user of another server.
-	RemoteDeviceList(ctx context.Context, user todevice.UserID) (list todevice.RemoteDeviceList, complete bool, err error)
-	// SignaturesBy gives a user's signatures on keys of others: by user ID, and then by
-	// device ID or public key.
-	SignaturesBy(ctx context.Context, signer todevice.UserID) (map[string]map[string]todevice.Signatures, error)
-
 	Profile(ctx context.Context, localpart string) (todevice.Profile, error)
 	SetProfile(ctx context.Context, localpart string, change todevice.ProfileChange) error
 	MakeOpenIDToken(ctx context.Context, localpart, token string, expires time.Time) error
@@ -77,12 +57,19 @@ type Sender interface {
 }
 
 // Notifier has the open /sync of a device look at what is new: that the device is
-// no more, or that its keys run out.
+// no more.
 type Notifier interface {
 	Wake(...todevice.InboxID)
 }
 
-// Server answers the client-server endpoints.
+// A Remote asks other servers about their users.
+type Remote interface {
+	// Profile asks for a field of a profile, "" for all.
+	Profile(ctx context.Context, user todevice.UserID, field string) (todevice.Profile, error)
+}
+
+// Server answers the client-server endpoints, but for those that have a package of
+// their own beneath this one.
 type Server struct {
 	config        Config
 	store         Store

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chappe-im/chappe/clientapi"
+	"github.com/chappe-im/chappe/clientapi/keys"
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/federationapi"
 	"github.com/chappe-im/chappe/federationapi/devicelists"
@@ -111,8 +112,9 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 
 	clients := httpapi.NewRouter()
 	syncapi.New(s.store, notifier, log.WithField("part", "sync")).Routes(clients)
-	clientapi.New(clientConfig(cfg), s.store, messages, notifier, asking{s.client, s.queue},
-		log.WithField("part", "client")).Routes(clients)
+	others := asking{s.client, s.queue}
+	clientapi.New(clientConfig(cfg), s.store, messages, notifier, others, log.WithField("part", "client")).Routes(clients)
+	keys.New(cfg.ServerName, s.store, notifier, others, log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
 	s.forClients = httpapi.CORS(clients)
 	if cfg.Client.Listen != "" {

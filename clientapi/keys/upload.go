@@ -1,4 +1,4 @@
-package clientapi
+package keys
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 // it at most.
 const maxKey = 64 << 10
 
-type keysUploadQuery struct {
+type uploadQuery struct {
 	deviceKeys json.RawMessage // nil where there are none
 	// userID and deviceID are those that the device keys name.
 	userID, deviceID string
@@ -30,34 +30,34 @@ type keysUploadQuery struct {
 	fallbackKeys     []todevice.OneTimeKey
 }
 
-type keysUploadAnswer struct {
+type uploadAnswer struct {
 	OneTimeKeyCounts map[string]int `json:"one_time_key_counts"`
 }
 
-func readKeysUpload(r *http.Request) (q keysUploadQuery, err error) {
+func readUpload(r *http.Request) (q uploadQuery, err error) {
 	fields, err := httpapi.ReadObject(r)
 	if err != nil {
-		return keysUploadQuery{}, err
+		return uploadQuery{}, err
 	}
 	if keys := rawjson.Present(fields["device_keys"]); keys != nil {
 		if q.userID, q.deviceID, err = checkDeviceKeys(keys); err != nil {
-			return keysUploadQuery{}, err
+			return uploadQuery{}, err
 		}
 		q.deviceKeys = keys
 	}
 	if q.oneTimeKeys, err = decodeOneTimeKeys(rawjson.Present(fields["one_time_keys"])); err != nil {
-		return keysUploadQuery{}, err
+		return uploadQuery{}, err
 	}
 	fallback := rawjson.Present(fields["fallback_keys"])
 	if fallback == nil {
 		fallback = rawjson.Present(fields["org.matrix.msc2732.fallback_keys"])
 	}
 	if q.fallbackKeys, err = decodeOneTimeKeys(fallback); err != nil {
-		return keysUploadQuery{}, err
+		return uploadQuery{}, err
 	}
 	for i, key := range q.fallbackKeys {
 		if i > 0 && key.Algorithm == q.fallbackKeys[i-1].Algorithm { // they are sorted
-			return keysUploadQuery{}, httpapi.BadJSON("There are two fallback keys of one algorithm")
+			return uploadQuery{}, httpapi.BadJSON("There are two fallback keys of one algorithm")
 		}
 	}
 	return q, nil
@@ -128,16 +128,16 @@ func decodeOneTimeKeys(raw json.RawMessage) ([]todevice.OneTimeKey, error) {
 	return keys, nil
 }
 
-// uploadKeys publishes keys of the device, all that are given or none, and counts
+// upload publishes keys of the device, all that are given or none, and counts
 // the one-time keys there are then. Without any it only counts.
 //
 // POST /_matrix/client/v3/keys/upload
 // https://spec.matrix.org/v1.15/client-server-api/#post_matrixclientv3keysupload
-func (s *Server) uploadKeys(ctx context.Context, device todevice.Device, q keysUploadQuery) (keysUploadAnswer, error) {
+func (s *Server) upload(ctx context.Context, device todevice.Device, q uploadQuery) (uploadAnswer, error) {
 	if q.deviceKeys != nil && (q.userID != device.User.String() || q.deviceID != device.ID) {
-		return keysUploadAnswer{}, httpapi.InvalidParam("device_keys are not those of this device")
+		return uploadAnswer{}, httpapi.InvalidParam("device_keys are not those of this device")
 	}
-	counts, err := s.keepKeys(ctx, device.Inbox, todevice.KeyUpload{
+	counts, err := s.keep(ctx, device.Inbox, todevice.KeyUpload{
 		DeviceKeys:   q.deviceKeys,
 		OneTimeKeys:  q.oneTimeKeys,
 		FallbackKeys: q.fallbackKeys,
@@ -146,17 +146,17 @@ func (s *Server) uploadKeys(ctx context.Context, device todevice.Device, q keysU
 	switch {
 	case errors.As(err, &conflict):
 		// One SDK reads these words.
-		return keysUploadAnswer{}, httpapi.BadRequest(spec.ErrorUnknown, fmt.Sprintf(
+		return uploadAnswer{}, httpapi.BadRequest(spec.ErrorUnknown, fmt.Sprintf(
 			"One time key %s already exists. Old key: %s; new key: %s", conflict.Name, conflict.Old, conflict.New))
 	case errors.Is(err, todevice.ErrUnknownDevice):
-		return keysUploadAnswer{}, httpapi.UnknownToken() // deleted since the token was checked
+		return uploadAnswer{}, httpapi.UnknownToken() // deleted since the token was checked
 	case err != nil:
-		return keysUploadAnswer{}, fmt.Errorf("upload keys: %w", err)
+		return uploadAnswer{}, fmt.Errorf("upload keys: %w", err)
 	}
-	return keysUploadAnswer{OneTimeKeyCounts: counts.OneTimeKeys}, nil
+	return uploadAnswer{OneTimeKeyCounts: counts.OneTimeKeys}, nil
 }
 
-func (s *Server) keepKeys(ctx context.Context, inbox todevice.InboxID, upload todevice.KeyUpload) (todevice.KeyCounts, error) {
+func (s *Server) keep(ctx context.Context, inbox todevice.InboxID, upload todevice.KeyUpload) (todevice.KeyCounts, error) {
 	if upload.DeviceKeys == nil && upload.OneTimeKeys == nil && upload.FallbackKeys == nil {
 		return s.store.KeyCounts(ctx, inbox)
 	}

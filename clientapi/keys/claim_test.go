@@ -1,9 +1,8 @@
-package clientapi_test
+package keys_test
 
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"testing"
 
@@ -49,7 +48,7 @@ func TestClaimOfWrongShapeIsRefusedAndTakesNothing(t *testing.T) {
 		`{"one_time_keys":{"@alice:chappe.test":{"A":"signed_curve25519","B":1}}}`,
 		`{"one_time_keys":{"@alice:chappe.test":{"A":"signed_curve25519","B":null}}}`,
 		`{"one_time_keys":{"@alice:chappe.test":{"A":"signed_curve25519"}},"timeout":true}`} {
-		got := d.do(http.MethodPost, "/_matrix/client/v3/keys/claim", alice.token, body)
+		got := d.post(alice, "claim", body)
 		if got.status != 400 || got.errcode() != "M_BAD_JSON" {
 			t.Errorf("%s: got %d %s", body, got.status, got.raw)
 		}

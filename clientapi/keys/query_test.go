@@ -1,10 +1,9 @@
-package clientapi_test
+package keys_test
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +22,9 @@ func TestQueryGivesLocalKeys(t *testing.T) {
 	d.login("alice", "without keys")
 	d.upload(alice, `{"device_keys":`+deviceKeys(alice, "k")+`}`)
 	d.upload(second, `{"device_keys":`+deviceKeys(second, "l")+`}`)
-	d.want(d.do(http.MethodPut, "/_matrix/client/v3/devices/A", alice.token, `{"display_name":"Phone"}`), http.StatusOK, "")
+	if err := d.store.RenameDevice(t.Context(), "alice", "A", "Phone"); err != nil {
+		t.Fatal(err)
+	}
 	named := strings.TrimSuffix(deviceKeys(alice, "k"), "}") + `,"unsigned":{"device_display_name":"Phone"}}`
 	for _, c := range []struct{ name, query, want string }{
 		{"all devices", `{"@alice:chappe.test":[]}`, fmt.Sprintf(`{"@alice:chappe.test":{"A":%s,"A2":%s}}`, named, deviceKeys(second, "l"))},
@@ -74,7 +75,7 @@ func TestQueryOfWrongShapeIsRefused(t *testing.T) {
 	for _, body := range []string{`[]`, `{}`, `{"device_keys":null}`, `{"device_keys":[]}`, `{"device_keys":{"@a:b":{}}}`,
 		`{"device_keys":{"@a:b":null}}`, `{"device_keys":{"@a:b":[1]}}`, `{"device_keys":{"@a:b":[null]}}`,
 		`{"device_keys":{},"timeout":"1"}`, `{"device_keys":{},"timeout":1.5}`} {
-		got := d.do(http.MethodPost, "/_matrix/client/v3/keys/query", alice.token, body)
+		got := d.post(alice, "query", body)
 		if got.status != 400 || got.errcode() != "M_BAD_JSON" {
 			t.Errorf("%s: got %d %s", body, got.status, got.raw)
 		}
@@ -141,7 +142,7 @@ func TestServerThatDoesNotAnswerCostsTheTimeoutAndNoMore(t *testing.T) {
 				return todevice.RemoteKeys{}, ctx.Err()
 			}
 			began := time.Now()
-			got := d.do(http.MethodPost, "/_matrix/client/v3/keys/query", alice.token,
+			got := d.post(alice, "query",
 				`{"device_keys":{"@a:slow.test":[],"@b:quick.test":[]}`+body+`}`)
 			if took := time.Since(began); took != want {
 				t.Errorf("timeout %q: took %v, want %v", body, took, want)

@@ -1,4 +1,4 @@
-package clientapi
+package keys
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 // completeLists gives what other servers have answered of the users of whom all
 // devices were asked for.
-func completeLists(q keysQuery, answers []todevice.RemoteKeys) map[todevice.UserID]todevice.RemoteDeviceList {
+func completeLists(q keyQuery, answers []todevice.RemoteKeys) map[todevice.UserID]todevice.RemoteDeviceList {
 	lists := make(map[todevice.UserID]todevice.RemoteDeviceList)
 	for _, answer := range answers {
 		for user, devices := range answer.Devices {

@@ -1,7 +1,6 @@
-package clientapi_test
+package keys_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,30 +24,18 @@ func oneTimeKeys(ids ...string) string {
 
 func (d *door) upload(c client, body string) answer {
 	d.t.Helper()
-	return d.do(http.MethodPost, "/_matrix/client/v3/keys/upload", c.token, body)
+	return d.post(c, "upload", body)
 }
 
 // query asks for the keys of users, written as JSON.
 func (d *door) query(c client, users string) answer {
 	d.t.Helper()
-	return d.want(d.do(http.MethodPost, "/_matrix/client/v3/keys/query", c.token, `{"device_keys":`+users+`}`), http.StatusOK, "")
+	return d.want(d.post(c, "query", `{"device_keys":`+users+`}`), http.StatusOK, "")
 }
 
 func (d *door) claim(c client, users string) answer {
 	d.t.Helper()
-	return d.want(d.do(http.MethodPost, "/_matrix/client/v3/keys/claim", c.token, `{"one_time_keys":`+users+`}`), http.StatusOK, "")
-}
-
-// wantJSON fails the test unless a member of an answer means the same as want.
-func wantJSON(t *testing.T, got answer, member, want string) {
-	t.Helper()
-	var expected any
-	if err := json.Unmarshal([]byte(want), &expected); err != nil {
-		t.Fatal(err)
-	}
-	if has, wants := object(map[string]any{"": got.body[member]}), object(map[string]any{"": expected}); has != wants {
-		t.Errorf("%s is %s, want %s", member, has, wants)
-	}
+	return d.want(d.post(c, "claim", `{"one_time_keys":`+users+`}`), http.StatusOK, "")
 }
 
 func TestUploadCountsWhatIsThere(t *testing.T) {

@@ -1,4 +1,4 @@
-package clientapi
+package keys
 
 import (
 	"bytes"
@@ -9,15 +9,15 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-// FuzzReadKeysUpload: whatever is accepted as a key can be stored and shown, and is
+// FuzzReadUpload: whatever is accepted as a key can be stored and shown, and is
 // still the key that was signed.
-func FuzzReadKeysUpload(f *testing.F) {
+func FuzzReadUpload(f *testing.F) {
 	f.Add([]byte(`{"device_keys":{"user_id":"@a:b","device_id":"D","algorithms":["x"],"keys":{"ed25519:D":"k"},"signatures":{"@a:b":{"ed25519:D":"s"}},"unsigned":{"x":1}}}`))
 	f.Add([]byte(`{"one_time_keys":{"signed_curve25519:A":{"key":"k","signatures":{"@a:b":7}},"curve25519:B":"k"},"fallback_keys":{"a:F":{"n":1e400}}}`))
 	f.Add([]byte(`{"one_time_keys":null,"device_keys":[]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
-		q, err := readKeysUpload(r)
+		q, err := readUpload(r)
 		if err != nil {
 			return
 		}

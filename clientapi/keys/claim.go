@@ -1,4 +1,4 @@
-package clientapi
+package keys
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/clientapi/otherservers"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
@@ -25,7 +26,7 @@ type claimQuery struct {
 type claimAnswer struct {
 	// OneTimeKeys is by user ID, device ID and name of the key.
 	OneTimeKeys map[string]map[string]map[string]json.RawMessage `json:"one_time_keys"`
-	Failures    map[spec.ServerName]failure                      `json:"failures"`
+	Failures    map[spec.ServerName]otherservers.Failure         `json:"failures"`
 }
 
 // add adds a key; so nobody is in the answer of whom there is none.
@@ -46,7 +47,7 @@ func readClaim(r *http.Request) (q claimQuery, err error) {
 	if err != nil {
 		return claimQuery{}, err
 	}
-	if q.timeout, err = decodeTimeout(fields["timeout"]); err != nil {
+	if q.timeout, err = otherservers.ReadTimeout(fields["timeout"]); err != nil {
 		return claimQuery{}, err
 	}
 	if rawjson.Present(fields["one_time_keys"]) == nil {
@@ -72,16 +73,16 @@ func readClaim(r *http.Request) (q claimQuery, err error) {
 	return q, nil
 }
 
-// claimKeys takes one key of each device for the caller alone, or gives the
+// claim takes one key of each device for the caller alone, or gives the
 // device's fallback key. Of whom there is none, the answer says nothing.
 //
 // POST /_matrix/client/v3/keys/claim
 // https://spec.matrix.org/v1.15/client-server-api/#post_matrixclientv3keysclaim
-func (s *Server) claimKeys(ctx context.Context, device todevice.Device, q claimQuery) (claimAnswer, error) {
+func (s *Server) claim(ctx context.Context, device todevice.Device, q claimQuery) (claimAnswer, error) {
 	var local []todevice.KeyClaim
 	remote := make(map[spec.ServerName]map[todevice.UserID]map[string]string)
 	for user, claims := range q.claims {
-		if user.Server == s.config.ServerName {
+		if user.Server == s.name {
 			for device, algorithm := range claims {
 				local = append(local, todevice.KeyClaim{Localpart: user.Localpart, DeviceID: device, Algorithm: algorithm})
 			}
@@ -94,7 +95,7 @@ func (s *Server) claimKeys(ctx context.Context, device todevice.Device, q claimQ
 	}
 	answer := claimAnswer{
 		OneTimeKeys: make(map[string]map[string]map[string]json.RawMessage),
-		Failures:    make(map[spec.ServerName]failure),
+		Failures:    make(map[spec.ServerName]otherservers.Failure),
 	}
 	if err := s.store.NoteInterest(ctx, device.User.Localpart, slices.Collect(maps.Keys(q.claims))); err != nil {
 		return claimAnswer{}, fmt.Errorf("claim keys: %w", err)
@@ -103,7 +104,7 @@ func (s *Server) claimKeys(ctx context.Context, device todevice.Device, q claimQ
 		return claimAnswer{}, fmt.Errorf("claim keys: %w", err)
 	}
 	// Never asked again: a server that did not answer in time may have given a key.
-	answers, failures := askAll(ctx, q.timeout, remote, s.remote.ClaimKeys)
+	answers, failures := otherservers.AskAll(ctx, q.timeout, remote, s.remote.ClaimKeys)
 	answer.Failures = failures
 	for _, users := range answers {
 		for user, devices := range users {
@@ -128,7 +129,7 @@ func (s *Server) claimLocally(ctx context.Context, answer claimAnswer, claims []
 		return err
 	}
 	for _, key := range claimed {
-		user := todevice.UserID{Localpart: key.Localpart, Server: s.config.ServerName}
+		user := todevice.UserID{Localpart: key.Localpart, Server: s.name}
 		answer.add(user, key.DeviceID, key.Name(), key.Key)
 		if key.Low {
 			s.notifier.Wake(key.Inbox)

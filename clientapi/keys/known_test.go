@@ -1,4 +1,4 @@
-package clientapi_test
+package keys_test
 
 import (
 	"context"
