@@ -14,6 +14,7 @@ import (
 
 	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/signedjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -131,7 +132,7 @@ func (a *authenticator) verify(r *http.Request, origin spec.ServerName, claims [
 func (a *authenticator) claims(ctx context.Context, credentials []signing.Credential) (claims []claim, err error) {
 	var bad *refusal
 	for _, c := range credentials {
-		signature, err := signing.DecodeSignature(c.Signature)
+		signature, err := signedjson.DecodeSignature(c.Signature)
 		if err != nil {
 			bad = &refusal{malformedHeader, httpapi.Unauthorized("The signature is not one")}
 			continue

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/matrix-org/gomatrixserverlib"
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/canonicaljson"
 	"github.com/chappe-im/chappe/internal/rawjson"
+	"github.com/chappe-im/chappe/internal/signedjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -170,6 +170,5 @@ func signedBy(raw json.RawMessage, user todevice.UserID, public string) bool {
 	if key.Decode(strings.TrimRight(public, "=")) != nil {
 		return false
 	}
-	id := gomatrixserverlib.KeyID(signing.Algorithm + ":" + public)
-	return signing.VerifyObject(raw, spec.ServerName(user.String()), id, []byte(key)) == nil
+	return signedjson.Verify(raw, user.String(), signing.Algorithm+":"+public, []byte(key)) == nil
 }

@@ -108,6 +108,9 @@ func TestSigningKeysAreTakenAsTheirMasterKeySignsThem(t *testing.T) {
 		{"the other alone", fmt.Sprintf(`{"user_id":"@u:a.test","self_signing_key":%s}`, good), badContent},
 		{"unsigned", fmt.Sprintf(`{"user_id":"@u:a.test","master_key":%s,"self_signing_key":%s}`, master, crossSigning(t, "self_signing", "2", "")), badContent},
 		{"signed by itself", fmt.Sprintf(`{"user_id":"@u:a.test","master_key":%s,"self_signing_key":%s}`, master, crossSigning(t, "self_signing", "2", "2")), badContent},
+		{"signed by a key too short to be one", `{"user_id":"@u:a.test","master_key":{"user_id":"@u:a.test","usage":["master"],"keys":{"ed25519:AAAA":"AAAA"}},` +
+			`"self_signing_key":{"user_id":"@u:a.test","usage":["self_signing"],"keys":{"ed25519:B":"B"},"signatures":{"@u:a.test":{"ed25519:AAAA":"` +
+			strings.Repeat("A", 86) + `"}}}}`, badContent},
 		{"of another usage", fmt.Sprintf(`{"user_id":"@u:a.test","master_key":%s}`, good), badContent},
 		{"a key of another user", fmt.Sprintf(`{"user_id":"@u:a.test","master_key":%s}`, other), badContent},
 		{"of another server's user", fmt.Sprintf(`{"user_id":"@u:b.test","master_key":%s}`, other), foreignSender},

@@ -6,17 +6,14 @@ package signing
 
 import (
 	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/matrix-org/gomatrixserverlib"
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/internal/canonicaljson"
-	"github.com/chappe-im/chappe/internal/rawjson"
+	"github.com/chappe-im/chappe/internal/signedjson"
 )
 
 // A Request is what a request's signature covers besides its content.
@@ -55,7 +52,7 @@ func (t Request) Message(body json.RawMessage) ([]byte, error) {
 //
 // https://spec.matrix.org/v1.15/appendices/#signing-json
 func SignObject(raw json.RawMessage, name spec.ServerName, key Key) (json.RawMessage, error) {
-	members, message, err := withoutSignatures(raw)
+	members, message, err := signedjson.Covered(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -86,55 +83,5 @@ func addSignature(raw json.RawMessage, name spec.ServerName, id gomatrixserverli
 
 // VerifyObject checks that a JSON object carries the signature of name with key.
 func VerifyObject(raw json.RawMessage, name spec.ServerName, id gomatrixserverlib.KeyID, public ed25519.PublicKey) error {
-	members, message, err := withoutSignatures(raw)
-	if err != nil {
-		return err
-	}
-	signers, _ := rawjson.Object(members["signatures"])
-	signatures, _ := rawjson.Object(signers[string(name)])
-	encoded, ok := rawjson.Text(signatures[string(id)])
-	if !ok {
-		return errors.New("the signature is missing")
-	}
-	signature, err := DecodeSignature(encoded)
-	if err != nil {
-		return err
-	}
-	if !ed25519.Verify(public, message, signature) {
-		return errors.New("the signature is wrong")
-	}
-	return nil
-}
-
-// withoutSignatures gives the members of an object, and the bytes a signature of
-// it covers: all but signatures and unsigned, in canonical form.
-func withoutSignatures(raw json.RawMessage) (members map[string]json.RawMessage, message []byte, err error) {
-	members, ok := rawjson.Object(raw)
-	if !ok {
-		return nil, nil, errors.New("not a JSON object")
-	}
-	covered := make(map[string]json.RawMessage, len(members))
-	for name, value := range members {
-		if name != "signatures" && name != "unsigned" {
-			covered[name] = value
-		}
-	}
-	plain, err := json.Marshal(covered)
-	if err != nil {
-		return nil, nil, err
-	}
-	message, err = canonicaljson.Encode(plain)
-	return members, message, err
-}
-
-// DecodeSignature reads base64 with or without its padding.
-func DecodeSignature(encoded string) ([]byte, error) {
-	signature, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
-	if err != nil {
-		return nil, errors.New("the signature is not base64")
-	}
-	if len(signature) != ed25519.SignatureSize {
-		return nil, fmt.Errorf("the signature is not of %d bytes", ed25519.SignatureSize)
-	}
-	return signature, nil
+	return signedjson.Verify(raw, string(name), string(id), public)
 }
