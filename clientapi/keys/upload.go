@@ -90,13 +90,14 @@ func checkDeviceKeys(raw json.RawMessage) (userID, deviceID string, err error) {
 }
 
 // checkKey refuses a key that is larger or nested deeper than those could read who
-// ask for it, perhaps together with other keys.
+// ask for it, perhaps together with other keys, and one that has no canonical form:
+// it could not be signed, and in a transaction would stop the queue to a server.
 func checkKey(name string, key json.RawMessage) error {
 	if len(key) > maxKey {
 		return httpapi.TooLarge(fmt.Sprintf("%s is over %d bytes", name, maxKey))
 	}
-	if canonicaljson.TooDeep(key) {
-		return httpapi.BadJSON(name + " is nested too deep")
+	if _, err := canonicaljson.Strict(key); err != nil {
+		return httpapi.BadJSON(fmt.Sprintf("%s cannot be signed: %v", name, err))
 	}
 	return nil
 }

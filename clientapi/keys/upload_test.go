@@ -82,6 +82,9 @@ func TestBadUploadIsRefusedAndStoresNothing(t *testing.T) {
 		{"a key that is a number", `{"one_time_keys":{"signed_curve25519:A":1}}`, 400, "M_BAD_JSON"},
 		{"two fallback keys", `{"fallback_keys":` + oneTimeKeys("F", "G") + `}`, 400, "M_BAD_JSON"},
 		{"a large key", `{"one_time_keys":{"a:A":"` + strings.Repeat("k", 64<<10) + `"}}`, 413, "M_TOO_LARGE"},
+		{"a key with half a character", `{"device_keys":` + strings.Replace(good, `{`, `{"x":"\ud800",`, 1) + `}`, 400, "M_BAD_JSON"},
+		{"a key with a fraction", `{"device_keys":` + strings.Replace(good, `{`, `{"x":0.5,`, 1) + `}`, 400, "M_BAD_JSON"},
+		{"a one-time key with half a character", `{"one_time_keys":{"a:A":"\udc00"}}`, 400, "M_BAD_JSON"},
 		{"a deep key", `{"one_time_keys":{"a:A":{"k":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}}}`, 400, "M_BAD_JSON"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
