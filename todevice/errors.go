@@ -13,6 +13,10 @@ var (
 	ErrUnknownUser = errors.New("unknown user")
 	// ErrUserExists: the name is taken.
 	ErrUserExists = errors.New("user exists")
+	// ErrNoData: the user keeps nothing under this name.
+	ErrNoData = errors.New("nothing of this name is kept")
+	// ErrTooMuchData: the user keeps as many things of this kind as one user may.
+	ErrTooMuchData = errors.New("the user keeps too much")
 	// ErrUnknownToken: no device holds this access token.
 	ErrUnknownToken = errors.New("unknown access token")
 	// ErrInboxFull: an inbox among the recipients holds as much as it may. The

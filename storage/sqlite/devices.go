@@ -65,8 +65,8 @@ func (s *Store) DeviceExists(ctx context.Context, inbox todevice.InboxID) (exist
 }
 
 // DeleteDevice deletes a device with its access tokens, its inbox, its keys, the
-// signatures on them and by them, and the memory of its requests. A device that is
-// gone already is no error.
+// signatures on them and by them, its pushers and settings, and the memory of its
+// requests. A device that is gone already is no error.
 func (s *Store) DeleteDevice(ctx context.Context, inbox todevice.InboxID) error {
 	err := s.write(ctx, func(t *tx) error { return t.deleteDevice(inbox) })
 	if err != nil {
@@ -143,6 +143,9 @@ func (t *tx) deleteDevice(inbox todevice.InboxID) error {
 		return err
 	}
 	if err := t.forgetSignatures(device.User, device.ID); err != nil {
+		return err
+	}
+	if err := t.forgetDeviceData(device); err != nil {
 		return err
 	}
 	return t.deviceChanged(device.User.Localpart, device.ID, true)

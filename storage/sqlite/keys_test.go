@@ -232,6 +232,9 @@ func fill(t testing.TB, s *Store, d, sender todevice.Device) {
 	if err := s.SetCrossSigningKeys(ctx, d.User, crossSigning("M", "S", "U")); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.SetPusher(ctx, d.Inbox, todevice.Pusher{AppID: "app", PushKey: "k", JSON: json.RawMessage(`{}`)}, false); err != nil {
+		t.Fatal(err)
+	}
 	sign(t, s, signature(d.User, "S", d.User, d.ID), signature(d.User, d.ID, d.User, "M"))
 }
 

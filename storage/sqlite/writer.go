@@ -150,7 +150,8 @@ func (w *writer) try(group []*write) (errs []error, err error) {
 func refusal(err error) bool {
 	var conflict *todevice.KeyConflictError
 	return errors.As(err, &conflict) || errors.Is(err, todevice.ErrUnknownDevice) || errors.Is(err, todevice.ErrInboxFull) ||
-		errors.Is(err, todevice.ErrUnknownUser) || errors.Is(err, todevice.ErrUserExists)
+		errors.Is(err, todevice.ErrUnknownUser) || errors.Is(err, todevice.ErrUserExists) ||
+		errors.Is(err, todevice.ErrTooMuchData)
 }
 
 func (w *writer) begin() (*tx, error) {
