@@ -34,7 +34,7 @@ func changedData(t testing.TB, s *Store, localpart string, after todevice.Positi
 func newTellingStore(t *testing.T) (s *Store, driver *faultdb.Driver, told *[]string) {
 	driver, told = faultdb.Register(), new([]string)
 	s = open(t, filepath.Join(t.TempDir(), "chappe.db"), Options{
-		Driver: driver.Name, Changed: func(localpart string) { *told = append(*told, localpart) },
+		Driver: driver.Name, Changed: func(localparts []string) { *told = append(*told, localparts...) },
 	})
 	return s, driver, told
 }
