@@ -33,6 +33,8 @@ type sighting struct {
 	// confirmed is the position up to which it has confirmed its inbox, as far as is
 	// remembered.
 	confirmed todevice.Position
+	// presence is what it has said of its user last, "" for nothing.
+	presence todevice.PresenceState
 }
 
 // NewNotifier makes a notifier nobody waits at.
@@ -115,9 +117,23 @@ func (n *Notifier) Saw(inbox todevice.InboxID) {
 	n.sawLocked(inbox, 0)
 }
 
+// SaidPresence notes what a device that is there says of how present its user is. It
+// tells whether that is something else than the device said before, as far as that is
+// remembered.
+func (n *Notifier) SaidPresence(inbox todevice.InboxID, state todevice.PresenceState) (new bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	last := n.seen[inbox]
+	new = last.presence != state
+	last.presence = state
+	n.seen[inbox] = last
+	return new
+}
+
 func (n *Notifier) sawLocked(inbox todevice.InboxID, confirmed todevice.Position) {
 	now := time.Now()
-	n.seen[inbox] = sighting{at: now, confirmed: max(confirmed, n.seen[inbox].confirmed)}
+	last := n.seen[inbox]
+	n.seen[inbox] = sighting{at: now, confirmed: max(confirmed, last.confirmed), presence: last.presence}
 	if now.Sub(n.swept) < onlineFor {
 		return
 	}

@@ -1,15 +1,14 @@
 package syncapi
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/todevice"
 )
 
 // maxTimeout is the longest a client may ask to wait.
@@ -21,6 +20,9 @@ type request struct {
 	timeout time.Duration
 	// fullState asks for an answer at once. There is no other state to give.
 	fullState bool
+	// filter is a filter or the ID of one; "" for none.
+	filter   string
+	presence todevice.PresenceState
 }
 
 // readRequest reads the parameters of GET /sync. Unknown ones are ignored.
@@ -47,10 +49,9 @@ func readRequest(r *http.Request) (q request, err error) {
 	if q.fullState, err = readBool(params, "full_state"); err != nil {
 		return request{}, err
 	}
-	if err := checkPresence(params.Get("set_presence")); err != nil {
-		return request{}, err
-	}
-	return q, checkFilter(params.Get("filter"))
+	q.filter = params.Get("filter")
+	q.presence, err = readPresence(params.Get("set_presence"))
+	return q, err
 }
 
 func readTimeout(s string) (time.Duration, error) {
@@ -74,24 +75,11 @@ func readBool(params url.Values, name string) (bool, error) {
 	return false, httpapi.InvalidParam(name + " must be true or false")
 }
 
-func checkPresence(s string) error {
+// readPresence reads how present the user is by the word of this client; "" where it
+// says nothing, which leaves that as it is.
+func readPresence(s string) (todevice.PresenceState, error) {
 	if !slices.Contains([]string{"", "online", "offline", "unavailable"}, s) {
-		return httpapi.InvalidParam("set_presence must be online, offline or unavailable")
+		return "", httpapi.InvalidParam("set_presence must be online, offline or unavailable")
 	}
-	return nil
-}
-
-// checkFilter takes a filter written out, which changes nothing about to-device
-// messages. A filter's ID would have to be one that was made here; none can be
-// made yet.
-func checkFilter(s string) error {
-	switch {
-	case s == "":
-		return nil
-	case !strings.HasPrefix(s, "{"):
-		return httpapi.InvalidParam("There is no filter of this ID")
-	case !json.Valid([]byte(s)):
-		return httpapi.InvalidParam("filter is not JSON")
-	}
-	return nil
+	return todevice.PresenceState(s), nil
 }

@@ -9,14 +9,13 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-// What every response says though there is nothing to say.
-const responseTail = `,"account_data":{"events":[]},"presence":{"events":[]}` +
-	`,"rooms":{"invite":{},"join":{},"knock":{},"leave":{}}}`
+// noRooms is what every response says, though there are none.
+const noRooms = `,"rooms":{"invite":{},"join":{},"knock":{},"leave":{}}}`
 
 // response writes the body of a /sync response. The events go out as they are
 // stored. Every response has the key counts, zeros included: a client takes a
 // missing count for zero and uploads new keys after each response, or never.
-func response(next token, incremental bool, found finding) json.RawMessage {
+func response(next token, user todevice.UserID, incremental bool, found finding) json.RawMessage {
 	size := 512
 	for _, event := range found.events {
 		size += len(event.JSON) + 1
@@ -40,7 +39,41 @@ func response(next token, incremental bool, found finding) json.RawMessage {
 		out = append(out, '}')
 	}
 	out = appendKeyCounts(out, found.keys)
-	return append(out, responseTail...)
+	out = appendAccountData(out, found.news.AccountData)
+	out = appendPresence(out, user, found.news.Presence)
+	return append(out, noRooms...)
+}
+
+func appendAccountData(out []byte, data []todevice.AccountData) []byte {
+	out = append(out, `,"account_data":{"events":[`...)
+	for i, d := range data {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, `{"type":`...)
+		out = todevice.AppendString(out, d.Type)
+		out = append(out, `,"content":`...)
+		out = append(append(out, d.Content...), '}')
+	}
+	return append(out, `]}`...)
+}
+
+// appendPresence writes the user's own presence, where it has changed. Nobody else's
+// is told.
+func appendPresence(out []byte, user todevice.UserID, presence *todevice.Presence) []byte {
+	out = append(out, `,"presence":{"events":[`...)
+	if presence != nil {
+		out = append(out, `{"type":"m.presence","sender":`...)
+		out = todevice.AppendString(out, user.String())
+		out = append(out, `,"content":{"presence":`...)
+		out = todevice.AppendString(out, string(presence.State))
+		if presence.StatusMsg != "" {
+			out = append(out, `,"status_msg":`...)
+			out = todevice.AppendString(out, presence.StatusMsg)
+		}
+		out = append(out, `}}`...)
+	}
+	return append(out, `]}`...)
 }
 
 // appendKeyCounts writes what is left of the device's keys. That the list of fallback

@@ -32,6 +32,8 @@ type Store interface {
 	// News gives what a user's devices hear besides messages after a position.
 	News(ctx context.Context, localpart string, after todevice.Position) (todevice.News, error)
 	KeyCounts(context.Context, todevice.InboxID) (todevice.KeyCounts, error)
+	Filter(ctx context.Context, localpart, id string) (json.RawMessage, error)
+	SetPresence(ctx context.Context, localpart string, state todevice.PresenceState, statusMsg *string) error
 	DeviceExists(ctx context.Context, inbox todevice.InboxID) (bool, error)
 }
 
@@ -39,6 +41,9 @@ type Store interface {
 type Notifier interface {
 	Wait(todevice.Device) (woken <-chan struct{}, leave func())
 	Saw(todevice.InboxID)
+	// SaidPresence notes how present a device says the user is, and tells whether it did
+	// not say so before.
+	SaidPresence(todevice.InboxID, todevice.PresenceState) bool
 	Confirmed(inbox todevice.InboxID, upTo todevice.Position)
 }
 
@@ -73,6 +78,13 @@ func (s *Server) Routes(r *mux.Router) {
 // https://spec.matrix.org/v1.15/client-server-api/#get_matrixclientv3sync
 func (s *Server) sync(ctx context.Context, device todevice.Device, q request) (json.RawMessage, error) {
 	s.notifier.Saw(device.Inbox)
+	filter, err := s.findFilter(ctx, device, q.filter)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.notePresence(ctx, device, q.presence); err != nil {
+		return nil, err
+	}
 	since, ours, err := s.confirm(ctx, device.Inbox, q.since)
 	if err != nil {
 		return nil, err
@@ -83,11 +95,23 @@ func (s *Server) sync(ctx context.Context, device todevice.Device, q request) (j
 		// here: it gets a good one.
 		wait = 0
 	}
-	found, err := s.await(ctx, device, since, wait)
+	found, err := s.await(ctx, poll{device, filter, since}, wait)
 	if err != nil {
 		return nil, err
 	}
-	return response(found.next(since), q.since != nil, found), nil
+	return response(found.next(since), device.User, q.since != nil, found), nil
+}
+
+// notePresence keeps what the client says of the user, if it says something else
+// than before: two clients that differ would otherwise wake each other for ever.
+func (s *Server) notePresence(ctx context.Context, device todevice.Device, state todevice.PresenceState) error {
+	if state == "" || !s.notifier.SaidPresence(device.Inbox, state) {
+		return nil
+	}
+	if err := s.store.SetPresence(ctx, device.User.Localpart, state, nil); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return nil
 }
 
 // confirm removes what since confirms. It gives the token to go on from, and
@@ -136,19 +160,26 @@ func (f finding) next(since token) token {
 	return since
 }
 
+// A poll is one request that looks, perhaps repeatedly, for what is behind since.
+type poll struct {
+	device todevice.Device
+	filter filter
+	since  token
+}
+
 // await gives what is behind a token, and waits for something if there is nothing,
 // or for the keys of the device to become fewer. When the time is over it returns
 // what there is to say then; also when ctx ends, because the client hung up or the
 // server is stopping.
-func (s *Server) await(ctx context.Context, device todevice.Device, since token, wait time.Duration) (finding, error) {
+func (s *Server) await(ctx context.Context, p poll, wait time.Duration) (finding, error) {
 	if wait == 0 {
-		return s.look(ctx, device, since)
+		return s.look(ctx, p)
 	}
 	// Registered before the first look: what happens in between, a message or the end
 	// of the device, is either seen by the look or announced by the signal.
-	woken, leave := s.notifier.Wait(device)
+	woken, leave := s.notifier.Wait(p.device)
 	defer leave()
-	first, err := s.look(ctx, device, since)
+	first, err := s.look(ctx, p)
 	if err != nil || !first.empty() {
 		return first, err
 	}
@@ -162,8 +193,8 @@ func (s *Server) await(ctx context.Context, device todevice.Device, since token,
 		case <-ctx.Done():
 			return found, nil
 		}
-		since.changes = found.news.UpTo
-		if found, err = s.look(ctx, device, since); err != nil || !found.empty() || !found.keys.Equal(first.keys) {
+		p.since.changes = found.news.UpTo
+		if found, err = s.look(ctx, p); err != nil || !found.empty() || !found.keys.Equal(first.keys) {
 			return found, err
 		}
 	}
@@ -173,18 +204,18 @@ func (f finding) empty() bool { return len(f.events) == 0 && f.news.Empty() }
 
 // look reads what is behind a token. A device that has been deleted, before it or
 // while it waited, is told so instead.
-func (s *Server) look(ctx context.Context, device todevice.Device, since token) (found finding, err error) {
+func (s *Server) look(ctx context.Context, p poll) (found finding, err error) {
 	// That more messages wait needs no mark: the next sync finds them and answers at
 	// once.
-	if found.events, _, err = s.store.Pending(ctx, device.Inbox, since.inbox); err == nil {
-		found.news, err = s.store.News(ctx, device.User.Localpart, since.changes)
+	if found.events, _, err = s.store.Pending(ctx, p.device.Inbox, p.since.inbox); err == nil {
+		found.news, err = s.store.News(ctx, p.device.User.Localpart, p.since.changes)
 	}
 	if err == nil {
-		found.keys, err = s.store.KeyCounts(ctx, device.Inbox)
+		found.keys, err = s.store.KeyCounts(ctx, p.device.Inbox)
 	}
 	exists := false
 	if err == nil {
-		exists, err = s.store.DeviceExists(ctx, device.Inbox)
+		exists, err = s.store.DeviceExists(ctx, p.device.Inbox)
 	}
 	switch {
 	case err != nil:
@@ -192,5 +223,6 @@ func (s *Server) look(ctx context.Context, device todevice.Device, since token) 
 	case !exists:
 		return finding{}, httpapi.UnknownToken()
 	}
+	p.filter.apply(&found.news, p.device.User)
 	return found, nil
 }

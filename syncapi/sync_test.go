@@ -51,6 +51,10 @@ func (d *door) Wait(device todevice.Device) (<-chan struct{}, func()) {
 // Saw and Confirmed are those of the notifier.
 func (d *door) Saw(inbox todevice.InboxID) { d.notifier.Saw(inbox) }
 
+func (d *door) SaidPresence(inbox todevice.InboxID, state todevice.PresenceState) bool {
+	return d.notifier.SaidPresence(inbox, state)
+}
+
 func (d *door) Confirmed(inbox todevice.InboxID, upTo todevice.Position) {
 	d.notifier.Confirmed(inbox, upTo)
 }

@@ -9,7 +9,13 @@ type News struct {
 	//
 	// https://spec.matrix.org/v1.15/client-server-api/#extensions-to-sync
 	Changed, Left []string
+	// AccountData is what of the user's has changed, in the order of the changes.
+	AccountData []AccountData
+	// Presence is the user's own, nil where it has not changed.
+	Presence *Presence
 }
 
 // Empty tells whether there is nothing to hear.
-func (n News) Empty() bool { return len(n.Changed) == 0 && len(n.Left) == 0 }
+func (n News) Empty() bool {
+	return len(n.Changed) == 0 && len(n.Left) == 0 && len(n.AccountData) == 0 && n.Presence == nil
+}

@@ -36,6 +36,16 @@ func (r snapshot) news(localpart string, after todevice.Position) (news todevice
 	}
 	news.Left, err = r.userIDs(`SELECT user_id FROM interest_lost WHERE localpart = ? AND position > ? ORDER BY user_id`,
 		localpart, after)
+	if err != nil {
+		return todevice.News{}, err
+	}
+	if news.AccountData, err = r.accountData(localpart, after); err != nil {
+		return todevice.News{}, err
+	}
+	presence, changed, err := r.presence(localpart, after)
+	if changed {
+		news.Presence = &presence
+	}
 	return news, err
 }
 
