@@ -32,6 +32,7 @@ const serverName = "chappe.test"
 type door struct {
 	t      *testing.T
 	router *mux.Router
+	server *clientapi.Server
 	store  *sqlite.Store
 	// woken lists the inboxes that the door itself has woken.
 	woken *wakeList
@@ -84,7 +85,8 @@ func newDoor(t *testing.T, adjust ...func(*clientapi.Config, *sqlite.Options)) *
 	})
 	d := &door{t: t, store: store, router: httpapi.NewRouter(), woken: new(wakeList), outbox: new(serverList), remote: new(otherServers)}
 	sender := relay.New(store, serverName, todevice.ServerRules{}, relay.NewNotifier(), d.outbox, prometheus.NewRegistry())
-	clientapi.New(config, store, sender, d.woken, d.remote, silent()).Routes(d.router)
+	d.server = clientapi.New(config, store, sender, d.woken, d.remote, silent())
+	d.server.Routes(d.router)
 	return d
 }
 
