@@ -69,6 +69,10 @@ func (s *Server) deviceRoutes(r *mux.Router, prefix string) {
 		Methods(http.MethodGet)
 	r.Handle(prefix+"/devices/{deviceId}", httpapi.Authed(s.log, s.store, readRename, s.renameDevice)).
 		Methods(http.MethodPut)
+	r.Handle(prefix+"/devices/{deviceId}", httpapi.Authed(s.log, s.store, readDeleteDevice, s.deleteDevices)).
+		Methods(http.MethodDelete)
+	r.Handle(prefix+"/delete_devices", httpapi.Authed(s.log, s.store, readDeleteDevices, s.deleteDevices)).
+		Methods(http.MethodPost)
 }
 
 func (s *Server) profileRoutes(r *mux.Router, prefix string) {

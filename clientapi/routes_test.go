@@ -47,6 +47,8 @@ var routeRows = []routeRow{
 	{"GET {v3}/devices", missingToken, unknownToken, fine, "POST"},
 	{"GET {v3}/devices/{deviceId}", missingToken, unknownToken, "404 M_NOT_FOUND", "POST"},
 	{"PUT {v3}/devices/{deviceId}", missingToken, unknownToken, notJSON, "POST"},
+	{"DELETE {v3}/devices/{deviceId}", missingToken, unknownToken, notJSON, "POST"},
+	{"POST {v3}/delete_devices", missingToken, unknownToken, notJSON, "GET"},
 	{"GET {v3}/profile/{userId}", "404 M_NOT_FOUND", "404 M_NOT_FOUND", "404 M_NOT_FOUND", "POST"},
 	{"GET {v3}/profile/{userId}/{field}", "404 M_NOT_FOUND", "404 M_NOT_FOUND", "404 M_NOT_FOUND", "POST"},
 	{"PUT {v3}/profile/{userId}/{field}", missingToken, unknownToken, notJSON, "POST"},

@@ -43,6 +43,8 @@ type Store interface {
 	Devices(ctx context.Context, localpart string) ([]todevice.DeviceInfo, error)
 	DeleteDevice(context.Context, todevice.InboxID) error
 	DeleteDevices(ctx context.Context, localpart string) ([]todevice.InboxID, error)
+	// DeleteNamedDevices leaves out those the user does not have.
+	DeleteNamedDevices(ctx context.Context, localpart string, deviceIDs []string) ([]todevice.InboxID, error)
 	RenameDevice(ctx context.Context, localpart, deviceID, displayName string) error
 
 	Profile(ctx context.Context, localpart string) (todevice.Profile, error)
@@ -78,8 +80,10 @@ type Server struct {
 	remote        Remote
 	passwords     passwords.Hasher
 	registrations *uia.Sessions[registering]
-	nonces        *expiring.Map[struct{}]
-	log           *logrus.Entry
+	// proofs are the sessions in which users show that they are there.
+	proofs *uia.Sessions[struct{}]
+	nonces *expiring.Map[struct{}]
+	log    *logrus.Entry
 }
 
 // New makes a Server. It starts nothing and has nothing to close.
@@ -92,6 +96,7 @@ func New(config Config, store Store, sender Sender, notifier Notifier, remote Re
 		remote:        remote,
 		passwords:     passwords.New(config.PasswordCost),
 		registrations: uia.NewSessions[registering](),
+		proofs:        uia.NewSessions[struct{}](),
 		nonces:        expiring.New[struct{}](maxNonces, nonceLifetime),
 		log:           log,
 	}

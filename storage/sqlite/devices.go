@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/chappe-im/chappe/todevice"
@@ -78,22 +79,39 @@ func (s *Store) DeleteDevice(ctx context.Context, inbox todevice.InboxID) error 
 // DeleteDevices deletes all devices of a user, as DeleteDevice does each, and
 // gives their inboxes.
 func (s *Store) DeleteDevices(ctx context.Context, localpart string) (gone []todevice.InboxID, err error) {
-	err = s.write(ctx, func(t *tx) error {
-		gone = nil
-		devices, err := t.devices(localpart)
-		if err != nil {
-			return err
-		}
-		for _, device := range devices {
-			if err := t.deleteDevice(device.Inbox); err != nil {
-				return err
-			}
-			gone = append(gone, device.Inbox)
-		}
-		return nil
+	return s.deleteDevices(ctx, localpart, func(todevice.Device) bool { return true })
+}
+
+// DeleteNamedDevices is DeleteDevices for some of them. It does not matter if there
+// are none of these names.
+func (s *Store) DeleteNamedDevices(ctx context.Context, localpart string, deviceIDs []string) (gone []todevice.InboxID, err error) {
+	return s.deleteDevices(ctx, localpart, func(d todevice.Device) bool { return slices.Contains(deviceIDs, d.ID) })
+}
+
+func (s *Store) deleteDevices(ctx context.Context, localpart string, which func(todevice.Device) bool) (gone []todevice.InboxID, err error) {
+	err = s.write(ctx, func(t *tx) (err error) {
+		gone, err = t.deleteDevices(localpart, which)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("delete the user's devices: %w", err)
+	}
+	return gone, nil
+}
+
+func (t *tx) deleteDevices(localpart string, which func(todevice.Device) bool) (gone []todevice.InboxID, err error) {
+	devices, err := t.devices(localpart)
+	if err != nil {
+		return nil, err
+	}
+	for _, device := range devices {
+		if !which(device) {
+			continue
+		}
+		if err := t.deleteDevice(device.Inbox); err != nil {
+			return nil, err
+		}
+		gone = append(gone, device.Inbox)
 	}
 	return gone, nil
 }
