@@ -2,6 +2,7 @@ package rtmcompat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/chappe-im/chappe/todevice"
@@ -33,7 +34,9 @@ func (s *Server) receiver(ctx context.Context, app App, m peerMessage) (receiver
 		return receiver{user: user, remote: true, devices: []string{todevice.AllDevices}}, nil
 	}
 	if m.keep && !full {
-		if _, err := s.store.EnsureDevice(ctx, user.Localpart, DeviceID); err != nil {
+		// A user who was deactivated gets nothing, and no device.
+		_, err := s.store.EnsureDevice(ctx, user.Localpart, DeviceID)
+		if err != nil && !errors.Is(err, todevice.ErrUserDeactivated) {
 			return receiver{}, fmt.Errorf("make the device of an RTM user: %w", err)
 		}
 	}

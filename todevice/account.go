@@ -9,6 +9,9 @@ type Account struct {
 	// log in (an RTM user has none).
 	PasswordHash string
 	Admin        bool
+	// RegistrationToken, where it is not "", is what the account is made with: a use of
+	// it is counted.
+	RegistrationToken string
 }
 
 // A Login asks for a device and an access token for it.
@@ -18,8 +21,41 @@ type Login struct {
 	DisplayName string
 	// Token becomes the device's one access token; older ones stop working.
 	Token string
+	// RefreshToken, where it is not "", is for having another once Token has expired.
+	RefreshToken string
+	// Lifetime is how long Token works, 0 for as long as the device.
+	Lifetime time.Duration
 	// RemoteAddr is the client's IP address.
 	RemoteAddr string
+}
+
+// Tokens are what a device gets for a refresh token.
+type Tokens struct {
+	Access   string
+	Lifetime time.Duration // of Access
+	Refresh  string
+}
+
+// A RegistrationToken lets strangers make accounts where registration is closed.
+type RegistrationToken struct {
+	Token string
+	// Uses is how many accounts may be made with it, 0 for any number.
+	Uses int
+	// Used is how many were.
+	Used    int
+	Expires time.Time // zero for never
+	Created time.Time
+}
+
+// A PasswordChange gives a user another password.
+type PasswordChange struct {
+	Localpart    string
+	PasswordHash string
+	// LogOut deletes the user's devices, all but the one of Except.
+	LogOut bool
+	// Except is the inbox of the device that wants the change, 0 where none does. The
+	// change is refused if that is gone.
+	Except InboxID
 }
 
 // DeviceInfo is what a user is shown of a device.

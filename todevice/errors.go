@@ -11,14 +11,26 @@ var (
 	ErrUnknownDevice = errors.New("unknown device")
 	// ErrUnknownUser: no local user has this name.
 	ErrUnknownUser = errors.New("unknown user")
-	// ErrUserExists: the name is taken.
+	// ErrUserExists: the name is taken, or once was.
 	ErrUserExists = errors.New("user exists")
+	// ErrUserDeactivated: there was a user of this name, and will be none.
+	ErrUserDeactivated = errors.New("the user is deactivated")
 	// ErrNoData: the user keeps nothing under this name.
 	ErrNoData = errors.New("nothing of this name is kept")
 	// ErrTooMuchData: the user keeps as many things of this kind as one user may.
 	ErrTooMuchData = errors.New("the user keeps too much")
 	// ErrUnknownToken: no device holds this access token.
 	ErrUnknownToken = errors.New("unknown access token")
+	// ErrExpiredToken: a device held this access token, and can have another for its
+	// refresh token.
+	ErrExpiredToken = errors.New("the access token has expired")
+	// ErrRegistrationToken: the registration token is unknown, used up or expired.
+	ErrRegistrationToken = errors.New("the registration token is not valid")
+	// ErrTokenExists: there is a registration token of these letters.
+	ErrTokenExists = errors.New("the token exists")
+	// ErrDeviceIsKey: a new device would have the name of one of its user's
+	// cross-signing keys, and signatures could not tell one from the other.
+	ErrDeviceIsKey = errors.New("the device ID is that of a cross-signing key")
 	// ErrInboxFull: an inbox among the recipients holds as much as it may. The
 	// batch was refused whole.
 	ErrInboxFull = errors.New("the inbox of a recipient is full")

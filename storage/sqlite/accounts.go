@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -15,7 +16,7 @@ func (s *Store) nowMillis() int64 { return s.now().UnixMilli() }
 func (t *tx) nowMillis() int64 { return t.writer.store.nowMillis() }
 
 // CreateUser makes an account without a device, or fails with
-// todevice.ErrUserExists.
+// todevice.ErrUserExists or todevice.ErrRegistrationToken.
 func (s *Store) CreateUser(ctx context.Context, a todevice.Account) error {
 	err := s.write(ctx, func(t *tx) error { return t.createUser(a) })
 	if err != nil {
@@ -25,7 +26,8 @@ func (s *Store) CreateUser(ctx context.Context, a todevice.Account) error {
 }
 
 // Register makes an account, its first device and that device's access token in
-// one transaction, or fails with todevice.ErrUserExists.
+// one transaction, or fails with todevice.ErrUserExists or
+// todevice.ErrRegistrationToken.
 func (s *Store) Register(ctx context.Context, a todevice.Account, l todevice.Login) (device todevice.Device, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		if err := t.createUser(a); err != nil {
@@ -40,13 +42,14 @@ func (s *Store) Register(ctx context.Context, a todevice.Account, l todevice.Log
 	return device, nil
 }
 
-// Account gives the account of a name, or todevice.ErrUnknownUser.
+// Account gives the account of a name, or fails with todevice.ErrUnknownUser or
+// todevice.ErrUserDeactivated.
 func (s *Store) Account(ctx context.Context, localpart string) (todevice.Account, error) {
 	a := todevice.Account{Localpart: localpart}
 	err := s.queryRow(ctx, `SELECT password_hash, admin FROM users WHERE localpart = ?`, []any{localpart},
 		&a.PasswordHash, &a.Admin)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = todevice.ErrUnknownUser
+		err = errorOr(s.knownUser(ctx, localpart), todevice.ErrUnknownUser)
 	}
 	if err != nil {
 		return todevice.Account{}, fmt.Errorf("read the account: %w", err)
@@ -55,7 +58,8 @@ func (s *Store) Account(ctx context.Context, localpart string) (todevice.Account
 }
 
 // Login gives a user's device a new access token and takes the older ones from it.
-// A device that exists keeps its name and all that waits for it; another is made.
+// A device that exists keeps its name and all that waits for it; another is made. It
+// fails with todevice.ErrUnknownUser or todevice.ErrDeviceIsKey.
 func (s *Store) Login(ctx context.Context, localpart string, l todevice.Login) (device todevice.Device, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		exists, err := t.userExists(localpart)
@@ -74,8 +78,42 @@ func (s *Store) Login(ctx context.Context, localpart string, l todevice.Login) (
 	return device, nil
 }
 
+// SetPassword changes a password and gives the inboxes of the devices that ended with
+// the old one. It fails with todevice.ErrUnknownUser, todevice.ErrUserDeactivated or
+// todevice.ErrUnknownDevice.
+func (s *Store) SetPassword(ctx context.Context, c todevice.PasswordChange) (gone []todevice.InboxID, err error) {
+	err = s.write(ctx, func(t *tx) (err error) {
+		gone, err = t.setPassword(c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set the password: %w", err)
+	}
+	return gone, nil
+}
+
+func (t *tx) setPassword(c todevice.PasswordChange) (gone []todevice.InboxID, err error) {
+	if err := t.knownUser(c.Localpart); err != nil {
+		return nil, err
+	}
+	if c.Except != 0 {
+		if _, err := t.knownDevice(c.Except); err != nil {
+			return nil, err
+		}
+	}
+	_, err = t.exec(`UPDATE users SET password_hash = ? WHERE localpart = ?`, c.PasswordHash, c.Localpart)
+	if err != nil || !c.LogOut {
+		return nil, err
+	}
+	if _, err := t.exec(`DELETE FROM login_tokens WHERE localpart = ?`, c.Localpart); err != nil {
+		return nil, err
+	}
+	return t.deleteDevices(c.Localpart, func(d todevice.Device) bool { return d.Inbox != c.Except })
+}
+
 // EnsureDevice gives a user's device, and makes the user (with no password) and
-// the device where they do not exist.
+// the device where they do not exist. It fails with todevice.ErrUserDeactivated if
+// there was a user of this name.
 func (s *Store) EnsureDevice(ctx context.Context, localpart, deviceID string) (device todevice.Device, err error) {
 	device = todevice.Device{User: todevice.UserID{Localpart: localpart, Server: s.serverName}, ID: deviceID}
 	err = s.queryRow(ctx, `SELECT inbox FROM devices WHERE localpart = ? AND device_id = ?`,
@@ -84,8 +122,8 @@ func (s *Store) EnsureDevice(ctx context.Context, localpart, deviceID string) (d
 		return device, err
 	}
 	err = s.write(ctx, func(t *tx) error {
-		exists, err := t.userExists(localpart)
-		if err == nil && !exists {
+		err := t.knownUser(localpart)
+		if errors.Is(err, todevice.ErrUnknownUser) {
 			err = t.createUser(todevice.Account{Localpart: localpart})
 		}
 		if err == nil {
@@ -105,14 +143,18 @@ func (t *tx) userExists(localpart string) (exists bool, err error) {
 }
 
 func (t *tx) createUser(a todevice.Account) error {
-	exists, err := t.userExists(a.Localpart)
-	if err != nil {
+	switch err := t.knownUser(a.Localpart); {
+	case err == nil, errors.Is(err, todevice.ErrUserDeactivated):
+		return todevice.ErrUserExists
+	case !errors.Is(err, todevice.ErrUnknownUser):
 		return err
 	}
-	if exists {
-		return todevice.ErrUserExists
+	if a.RegistrationToken != "" {
+		if err := t.useRegistrationToken(a.RegistrationToken); err != nil {
+			return err
+		}
 	}
-	_, err = t.exec(`INSERT INTO users (localpart, password_hash, admin, created) VALUES (?, ?, ?, ?)`,
+	_, err := t.exec(`INSERT INTO users (localpart, password_hash, admin, created) VALUES (?, ?, ?, ?)`,
 		a.Localpart, a.PasswordHash, a.Admin, t.nowMillis())
 	return err
 }
@@ -123,13 +165,11 @@ func (t *tx) login(localpart string, l todevice.Login) (todevice.Device, error) 
 	if device.Inbox, err = t.device(localpart, l); err != nil {
 		return todevice.Device{}, err
 	}
-	if _, err := t.exec(`DELETE FROM access_tokens WHERE inbox = ?`, device.Inbox); err != nil {
+	if err := t.endTokens(device.Inbox, allTokens); err != nil {
 		return todevice.Device{}, err
 	}
-	t.afterCommit(func() { t.writer.store.sessions.end(device.Inbox) })
-	key := tokenHash(l.Token)
-	_, err = t.exec(`INSERT INTO access_tokens (hash, inbox, created) VALUES (?, ?, ?)`, key[:], device.Inbox, t.nowMillis())
-	return device, err
+	tokens := todevice.Tokens{Access: l.Token, Lifetime: l.Lifetime, Refresh: l.RefreshToken}
+	return device, t.giveTokens(device.Inbox, 0, tokens)
 }
 
 // device gives the inbox of a user's device, and makes the device if need be.
@@ -142,10 +182,29 @@ func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID,
 	if !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
+	if err := t.notAKey(localpart, l.DeviceID); err != nil {
+		return 0, err
+	}
 	id, err := t.insert(`INSERT INTO devices (localpart, device_id, display_name, last_seen_ip, last_seen, created)
 		VALUES (?, ?, ?, ?, ?, ?)`, localpart, l.DeviceID, l.DisplayName, l.RemoteAddr, t.nowMillis(), t.nowMillis())
 	if err != nil {
 		return 0, err
 	}
 	return todevice.InboxID(id), t.deviceChanged(localpart, l.DeviceID, false)
+}
+
+// notAKey is todevice.ErrDeviceIsKey for a device ID that is a public cross-signing key
+// of its user.
+func (t *tx) notAKey(localpart, deviceID string) error {
+	user := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}
+	keys, err := t.snapshot().crossSigningKeys(user)
+	if err != nil {
+		return err
+	}
+	for _, key := range []json.RawMessage{keys.Master, keys.SelfSigning, keys.UserSigning} {
+		if key != nil && todevice.PublicKey(key) == deviceID {
+			return todevice.ErrDeviceIsKey
+		}
+	}
+	return nil
 }

@@ -93,7 +93,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 // before.
 func TestEndedTokenIsNotRememberedAgain(t *testing.T) {
 	s := newSessions()
-	key, bob := tokenHash("token"), todevice.Device{Inbox: 1}
+	key, bob := tokenHash("token"), session{device: todevice.Device{Inbox: 1}}
 	_, _, generation := s.find(key)
 	s.end(1)
 	s.remember(key, bob, generation)

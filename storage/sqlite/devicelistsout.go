@@ -102,18 +102,15 @@ type signingKeyContent struct {
 }
 
 // deviceListEDU writes what a server is told of a device, or of the user's own keys
-// where the device ID is "". It is nil if the user is gone, or the server is not
-// interested any more. The stream ID is the position of the change, the previous one
+// where the device ID is "". A user who is gone has neither. It is nil if the server is
+// not interested any more. The stream ID is the position of the change, the previous one
 // that of what this server was told before.
 //
 // https://spec.matrix.org/v1.15/server-server-api/#device-management
 func (t *tx) deviceListEDU(server spec.ServerName, localpart, deviceID string, at todevice.Position) ([]byte, error) {
 	user := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}
 	keys, err := t.snapshot().userKeys(localpart, todevice.UserID{})
-	if errors.Is(err, todevice.ErrUnknownUser) {
-		return nil, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, todevice.ErrUnknownUser) {
 		return nil, err
 	}
 	var told todevice.Position

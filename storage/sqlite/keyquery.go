@@ -45,10 +45,19 @@ func (s *Store) QueryKeys(ctx context.Context, viewer todevice.UserID, queries [
 }
 
 // DeviceList gives the keys of a local user as another server may see them, or
-// fails with todevice.ErrUnknownUser. The stream ID is that of this state.
+// fails with todevice.ErrUnknownUser. The stream ID is that of this state. A user who
+// was deactivated has no devices, so that a server which missed that learns of it.
 func (s *Store) DeviceList(ctx context.Context, localpart string) (keys todevice.UserKeys, err error) {
 	err = s.snapshot(ctx, func(r snapshot) error {
 		keys, err = r.userKeys(localpart, todevice.UserID{})
+		if !errors.Is(err, todevice.ErrUnknownUser) {
+			return err
+		}
+		err = r.queryRow(`SELECT coalesce((SELECT max(position) FROM device_changes c WHERE c.localpart = u.localpart), 0)
+			FROM deactivated_users u WHERE localpart = ?`, []any{localpart}, &keys.StreamID)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = todevice.ErrUnknownUser
+		}
 		return err
 	})
 	if err != nil {

@@ -219,6 +219,10 @@ func TestDeletedDeviceLeavesOnlyTheMarkThatItIsGone(t *testing.T) {
 func fill(t testing.TB, s *Store, d, sender todevice.Device) {
 	t.Helper()
 	ctx := context.Background()
+	login := todevice.Login{DeviceID: d.ID, Token: d.User.Localpart + "/" + d.ID, RefreshToken: d.User.Localpart + "/refresh"}
+	if _, err := s.Login(ctx, d.User.Localpart, login); err != nil {
+		t.Fatal(err)
+	}
 	accept(t, s, todevice.Batch{
 		Source: todevice.Source{Client: d.Inbox, Request: "r"},
 		Sends:  []todevice.Send{to(1, [2]string{d.User.Localpart, d.ID})},

@@ -20,48 +20,66 @@ type hash [sha256.Size]byte
 
 func tokenHash(token string) hash { return sha256.Sum256([]byte(token)) }
 
-// Session gives the device an access token belongs to, or
-// todevice.ErrUnknownToken.
+// Session gives the device an access token belongs to, or fails with
+// todevice.ErrUnknownToken or todevice.ErrExpiredToken.
 func (s *Store) Session(ctx context.Context, token string) (todevice.Device, error) {
 	key := tokenHash(token)
-	device, ok, generation := s.sessions.find(key)
-	if ok {
-		return device, nil
+	known, ok, generation := s.sessions.find(key)
+	if ok && !s.expired(known) {
+		return known.device, nil
 	}
-	device = todevice.Device{User: todevice.UserID{Server: s.serverName}}
-	err := s.queryRow(ctx, `SELECT d.localpart, d.device_id, d.inbox
+	found := session{device: todevice.Device{User: todevice.UserID{Server: s.serverName}}}
+	var first bool
+	err := s.queryRow(ctx, `SELECT d.localpart, d.device_id, d.inbox, t.expires, EXISTS
+			(SELECT 1 FROM refresh_tokens r WHERE r.inbox = t.inbox AND r.refreshes < t.refreshes)
 		FROM access_tokens t JOIN devices d ON d.inbox = t.inbox WHERE t.hash = ?`,
-		[]any{key[:]}, &device.User.Localpart, &device.ID, &device.Inbox)
-	if errors.Is(err, sql.ErrNoRows) {
+		[]any{key[:]}, &found.device.User.Localpart, &found.device.ID, &found.device.Inbox, &found.expires, &first)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		err = todevice.ErrUnknownToken
+	case err == nil && s.expired(found):
+		err = todevice.ErrExpiredToken
+	case err == nil && first:
+		err = s.firstUse(ctx, key)
 	}
 	if err != nil {
 		return todevice.Device{}, fmt.Errorf("find the session: %w", err)
 	}
-	s.sessions.remember(key, device, generation)
-	return device, nil
+	s.sessions.remember(key, found, generation)
+	return found.device, nil
 }
 
-// sessions remembers whose an access token is, as every request asks that. A
-// device has one token.
+// A session is an access token's.
+type session struct {
+	device todevice.Device
+	// expires is the first millisecond the token does not work in, 0 for a token that
+	// does not expire.
+	expires int64
+}
+
+func (s *Store) expired(of session) bool { return of.expires != 0 && s.nowMillis() >= of.expires }
+
+// sessions remembers whose an access token is, as every request asks that. Of a device
+// it remembers one token: while tokens are refreshed it may have others, which are
+// looked up.
 type sessions struct {
-	mu      sync.RWMutex
-	devices map[hash]todevice.Device  // guarded by mu
-	hashes  map[todevice.InboxID]hash // guarded by mu
+	mu     sync.RWMutex
+	known  map[hash]session          // guarded by mu
+	hashes map[todevice.InboxID]hash // guarded by mu
 	// generation counts the times a token ended. What was read before one did is not
 	// remembered after it. Guarded by mu.
 	generation uint64
 }
 
 func newSessions() *sessions {
-	return &sessions{devices: make(map[hash]todevice.Device), hashes: make(map[todevice.InboxID]hash)}
+	return &sessions{known: make(map[hash]session), hashes: make(map[todevice.InboxID]hash)}
 }
 
-func (s *sessions) find(key hash) (device todevice.Device, ok bool, generation uint64) {
+func (s *sessions) find(key hash) (known session, ok bool, generation uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	device, ok = s.devices[key]
-	return device, ok, s.generation
+	known, ok = s.known[key]
+	return known, ok, s.generation
 }
 
 // has tells whether a token of the device is remembered: then the device exists, or
@@ -73,18 +91,19 @@ func (s *sessions) has(inbox todevice.InboxID) bool {
 	return ok
 }
 
-func (s *sessions) remember(key hash, device todevice.Device, generation uint64) {
+func (s *sessions) remember(key hash, found session, generation uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.generation != generation {
 		return
 	}
-	if len(s.devices) >= maxSessions {
-		clear(s.devices)
+	if len(s.known) >= maxSessions {
+		clear(s.known)
 		clear(s.hashes)
 	}
-	s.devices[key] = device
-	s.hashes[device.Inbox] = key
+	delete(s.known, s.hashes[found.device.Inbox])
+	s.known[key] = found
+	s.hashes[found.device.Inbox] = key
 }
 
 // end forgets the token of a device: it was taken away. It comes after that is
@@ -93,6 +112,6 @@ func (s *sessions) end(inbox todevice.InboxID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.generation++
-	delete(s.devices, s.hashes[inbox])
+	delete(s.known, s.hashes[inbox])
 	delete(s.hashes, inbox)
 }

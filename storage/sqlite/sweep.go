@@ -26,8 +26,8 @@ const keepDeadLetters = 30 * 24 * time.Hour
 const sweepRows = 1000
 
 // Sweep forgets which requests, transactions and messages were accepted, and which
-// servers asked for keys, longer ago than it is to be remembered; and OpenID tokens
-// that have expired, old dead letters, and device lists that concern nobody any
+// servers asked for keys, longer ago than it is to be remembered; and OpenID and login
+// tokens that have expired, old dead letters, and device lists that concern nobody any
 // more. It gives the number of rows removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
 	for rows := int64(sweepRows); rows == sweepRows; removed += rows {
@@ -55,6 +55,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			WHERE ?1 = ?1 AND NOT EXISTS (SELECT 1 FROM interest i WHERE i.user_id = l.user_id) LIMIT ?2)`, 0},
 		{`DELETE FROM openid_tokens WHERE hash IN
 			(SELECT hash FROM openid_tokens WHERE expires < ? LIMIT ?)`, 0},
+		{`DELETE FROM login_tokens WHERE hash IN
+			(SELECT hash FROM login_tokens WHERE expires < ? LIMIT ?)`, 0},
 		{`DELETE FROM dead_letters WHERE position IN
 			(SELECT position FROM dead_letters WHERE at < ? LIMIT ?)`, keepDeadLetters},
 	} {

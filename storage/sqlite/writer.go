@@ -149,9 +149,19 @@ func (w *writer) try(group []*write) (errs []error, err error) {
 // SQLite may have rolled the transaction back by itself.
 func refusal(err error) bool {
 	var conflict *todevice.KeyConflictError
-	return errors.As(err, &conflict) || errors.Is(err, todevice.ErrUnknownDevice) || errors.Is(err, todevice.ErrInboxFull) ||
-		errors.Is(err, todevice.ErrUnknownUser) || errors.Is(err, todevice.ErrUserExists) ||
-		errors.Is(err, todevice.ErrTooMuchData)
+	if errors.As(err, &conflict) {
+		return true
+	}
+	for _, own := range []error{
+		todevice.ErrUnknownDevice, todevice.ErrInboxFull, todevice.ErrUnknownUser, todevice.ErrUserExists,
+		todevice.ErrUserDeactivated, todevice.ErrUnknownToken, todevice.ErrRegistrationToken, todevice.ErrTokenExists,
+		todevice.ErrDeviceIsKey, todevice.ErrTooMuchData,
+	} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *writer) begin() (*tx, error) {
