@@ -135,6 +135,9 @@ func (s *Server) localpart(user string) (string, bool) {
 // and after the same work.
 func (s *Server) checkPassword(ctx context.Context, localpart string, password passwords.Digest) error {
 	account, err := s.store.Account(ctx, localpart)
+	if errors.Is(err, todevice.ErrUserDeactivated) {
+		return userDeactivated()
+	}
 	if err != nil && !errors.Is(err, todevice.ErrUnknownUser) {
 		return fmt.Errorf("look up user: %w", err)
 	}
@@ -146,6 +149,11 @@ func (s *Server) checkPassword(ctx context.Context, localpart string, password p
 		return wrongPassword()
 	}
 	return nil
+}
+
+func userDeactivated() error {
+	return &httpapi.Error{Status: http.StatusForbidden,
+		Body: spec.MatrixError{ErrCode: "M_USER_DEACTIVATED", Err: "This account has been deactivated"}}
 }
 
 func wrongPassword() error { return httpapi.Forbidden("Wrong user name or password") }

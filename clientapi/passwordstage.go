@@ -2,6 +2,7 @@ package clientapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/chappe-im/chappe/clientapi/uia"
@@ -23,6 +24,9 @@ func (s *Server) PasswordStage(device todevice.Device) uia.Stage {
 			return httpapi.Forbidden("This is not the user of the access token")
 		}
 		account, err := s.store.Account(ctx, device.User.Localpart)
+		if errors.Is(err, todevice.ErrUserDeactivated) {
+			return httpapi.UnknownToken() // it ended meanwhile
+		}
 		if err != nil {
 			return fmt.Errorf("look up user: %w", err)
 		}

@@ -60,6 +60,10 @@ func (s *Server) accountRoutes(r *mux.Router, prefix string) {
 		Methods(http.MethodPost)
 	r.Handle(prefix+"/account/whoami", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.whoami)).
 		Methods(http.MethodGet)
+	r.Handle(prefix+"/account/password", httpapi.Authed(s.log, s.store, readPassword, s.changePassword)).
+		Methods(http.MethodPost)
+	r.Handle(prefix+"/account/deactivate", httpapi.Authed(s.log, s.store, readDeactivate, s.deactivateMe)).
+		Methods(http.MethodPost)
 }
 
 func (s *Server) deviceRoutes(r *mux.Router, prefix string) {

@@ -44,6 +44,8 @@ var routeRows = []routeRow{
 	{"POST {v3}/logout", missingToken, unknownToken, fine, "GET"},
 	{"POST {v3}/logout/all", missingToken, unknownToken, fine, "GET"},
 	{"GET {v3}/account/whoami", missingToken, unknownToken, fine, "POST"},
+	{"POST {v3}/account/password", missingToken, unknownToken, notJSON, "GET"},
+	{"POST {v3}/account/deactivate", missingToken, unknownToken, notJSON, "GET"},
 	{"GET {v3}/devices", missingToken, unknownToken, fine, "POST"},
 	{"GET {v3}/devices/{deviceId}", missingToken, unknownToken, "404 M_NOT_FOUND", "POST"},
 	{"PUT {v3}/devices/{deviceId}", missingToken, unknownToken, notJSON, "POST"},

@@ -37,6 +37,10 @@ type Store interface {
 	// Register makes the user and the first device in one transaction.
 	Register(context.Context, todevice.Account, todevice.Login) (todevice.Device, error)
 	Account(ctx context.Context, localpart string) (todevice.Account, error)
+	// SetPassword gives the devices that ended with the old password.
+	SetPassword(context.Context, todevice.PasswordChange) ([]todevice.InboxID, error)
+	// Deactivate removes all of a user but the name, and gives the devices it had.
+	Deactivate(ctx context.Context, localpart string) ([]todevice.InboxID, error)
 	// Login makes the device, or keeps the one of that name and ends its tokens.
 	Login(ctx context.Context, localpart string, login todevice.Login) (todevice.Device, error)
 	Session(ctx context.Context, token string) (todevice.Device, error)

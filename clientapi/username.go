@@ -53,7 +53,7 @@ func (s *Server) checkLocalpart(ctx context.Context, localpart string) error {
 	if errors.Is(err, todevice.ErrUnknownUser) {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, todevice.ErrUserDeactivated) {
 		return fmt.Errorf("look up user: %w", err)
 	}
 	return userInUse()
