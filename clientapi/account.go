@@ -19,16 +19,21 @@ type accountAnswer struct {
 	// logged in.
 	AccessToken string `json:"access_token,omitempty"`
 	DeviceID    string `json:"device_id,omitempty"`
+	// RefreshToken and ExpiresInMS are left out where the access token does not expire.
+	RefreshToken string `json:"refresh_token,omitempty"`
+	ExpiresInMS  int64  `json:"expires_in_ms,omitempty"`
 	// HomeServer is deprecated, and some clients need it.
 	HomeServer spec.ServerName  `json:"home_server"`
 	WellKnown  *wellKnownAnswer `json:"well_known,omitempty"`
 }
 
-// loggedIn is the answer to a request that got a device and its token.
-func (s *Server) loggedIn(device todevice.Device, token string) accountAnswer {
+// loggedIn is the answer to a request that got a device and its tokens.
+func (s *Server) loggedIn(device todevice.Device, login todevice.Login) accountAnswer {
 	answer := s.notLoggedIn(device.User.Localpart)
-	answer.AccessToken = token
+	answer.AccessToken = login.Token
 	answer.DeviceID = device.ID
+	answer.RefreshToken = login.RefreshToken
+	answer.ExpiresInMS = login.Lifetime.Milliseconds()
 	return answer
 }
 
@@ -73,5 +78,5 @@ func (s *Server) storeAccount(ctx context.Context, n newAccount, hashed string) 
 		return s.notLoggedIn(n.localpart), s.store.CreateUser(ctx, account)
 	}
 	device, err := s.store.Register(ctx, account, *n.login)
-	return s.loggedIn(device, n.login.Token), err
+	return s.loggedIn(device, *n.login), err
 }

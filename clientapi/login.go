@@ -116,7 +116,7 @@ func (s *Server) login(ctx context.Context, q loginQuery) (accountAnswer, error)
 	if err != nil {
 		return accountAnswer{}, fmt.Errorf("log in: %w", err)
 	}
-	answer := s.loggedIn(device, login.Token)
+	answer := s.loggedIn(device, login)
 	answer.WellKnown = s.discovery()
 	return answer, nil
 }

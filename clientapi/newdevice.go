@@ -18,6 +18,9 @@ const (
 type newDevice struct {
 	ID          string `json:"device_id"`
 	DisplayName string `json:"initial_device_display_name"`
+	// Refresh is true if the client can refresh an access token that expires. One that
+	// cannot gets a token that does not.
+	Refresh bool `json:"refresh_token"`
 }
 
 func (d newDevice) check() error {
@@ -33,17 +36,21 @@ func (d newDevice) check() error {
 	return nil
 }
 
-// login makes an access token for the device, and an ID where it has none.
+// login makes the tokens for the device, and an ID where it has none.
 func (d newDevice) login(remoteAddr string) todevice.Login {
 	if d.ID == "" {
 		d.ID = newDeviceID()
 	}
-	return todevice.Login{
+	login := todevice.Login{
 		DeviceID:    d.ID,
 		DisplayName: d.DisplayName,
-		Token:       newAccessToken(),
+		Token:       newToken(accessToken),
 		RemoteAddr:  remoteAddr,
 	}
+	if d.Refresh {
+		login.RefreshToken, login.Lifetime = newToken(refreshToken), accessLifetime
+	}
+	return login
 }
 
 // remoteAddr gives the client's IP address.

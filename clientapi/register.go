@@ -35,6 +35,9 @@ func (old registration) updatedBy(with registration) registration {
 	if with.device.DisplayName != "" {
 		old.device.DisplayName = with.device.DisplayName
 	}
+	if with.device.Refresh {
+		old.device.Refresh = true
+	}
 	if with.inhibitLogin != nil {
 		old.inhibitLogin = with.inhibitLogin
 	}

@@ -54,6 +54,8 @@ func (s *Server) accountRoutes(r *mux.Router, prefix string) {
 		Methods(http.MethodGet)
 	r.Handle(prefix+"/login", httpapi.Endpoint(s.log, readLogin, s.login)).
 		Methods(http.MethodPost)
+	r.Handle(prefix+"/refresh", httpapi.Endpoint(s.log, readRefresh, s.refresh)).
+		Methods(http.MethodPost)
 	r.Handle(prefix+"/logout", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.logout)).
 		Methods(http.MethodPost)
 	r.Handle(prefix+"/logout/all", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.logoutAll)).

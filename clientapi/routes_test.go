@@ -41,6 +41,7 @@ var routeRows = []routeRow{
 	{"GET {v3}/register/available", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM", "POST"},
 	{"GET {v3}/login", fine, fine, fine, "PUT"},
 	{"POST {v3}/login", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM", notJSON, "DELETE"},
+	{"POST {v3}/refresh", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM", notJSON, "GET"},
 	{"POST {v3}/logout", missingToken, unknownToken, fine, "GET"},
 	{"POST {v3}/logout/all", missingToken, unknownToken, fine, "GET"},
 	{"GET {v3}/account/whoami", missingToken, unknownToken, fine, "POST"},

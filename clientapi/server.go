@@ -44,6 +44,8 @@ type Store interface {
 	// Login makes the device, or keeps the one of that name and ends its tokens.
 	Login(ctx context.Context, localpart string, login todevice.Login) (todevice.Device, error)
 	Session(ctx context.Context, token string) (todevice.Device, error)
+	// Refresh gives further tokens for a refresh token, or todevice.ErrUnknownToken.
+	Refresh(ctx context.Context, refreshToken string, next todevice.Tokens) (todevice.Device, error)
 	Devices(ctx context.Context, localpart string) ([]todevice.DeviceInfo, error)
 	DeleteDevice(context.Context, todevice.InboxID) error
 	DeleteDevices(ctx context.Context, localpart string) ([]todevice.InboxID, error)

@@ -6,12 +6,19 @@ import (
 	"strings"
 )
 
-// newAccessToken makes an access token of 256 random bits. The prefix lets
-// scanners for leaked secrets know one when they see it.
-func newAccessToken() string {
+// The kinds of tokens, as they begin.
+const (
+	accessToken  = "chappe_"
+	refreshToken = "chappe_refresh_"
+	loginToken   = "chappe_login_"
+)
+
+// newToken makes a token of 256 random bits. The beginning lets scanners for leaked
+// secrets know one when they see it.
+func newToken(kind string) string {
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // never fails: see its documentation
-	return "chappe_" + base64.RawURLEncoding.EncodeToString(secret[:])
+	return kind + base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
 // newDeviceID makes a device ID of ten capital letters and digits. It need only

@@ -2,12 +2,10 @@ package clientapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
-	"github.com/chappe-im/chappe/todevice"
 )
 
 type versionsAnswer struct {
@@ -43,12 +41,8 @@ func (s *Server) checkOptionalToken(ctx context.Context, token string) error {
 	if token == "" {
 		return nil
 	}
-	_, err := s.store.Session(ctx, token)
-	if errors.Is(err, todevice.ErrUnknownToken) {
-		return httpapi.UnknownToken()
-	}
-	if err != nil {
-		return fmt.Errorf("check token: %w", err)
+	if _, err := s.store.Session(ctx, token); err != nil {
+		return httpapi.TokenError(fmt.Errorf("check token: %w", err))
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -12,7 +11,8 @@ import (
 )
 
 // An Authenticator finds the device an access token belongs to. It returns
-// todevice.ErrUnknownToken where there is none.
+// todevice.ErrUnknownToken where there is none, and todevice.ErrExpiredToken where
+// there was one.
 type Authenticator interface {
 	Session(ctx context.Context, token string) (todevice.Device, error)
 }
@@ -70,10 +70,10 @@ func Authenticate(r *http.Request, auth Authenticator) (todevice.Device, error) 
 		return todevice.Device{}, MissingToken()
 	}
 	device, err := auth.Session(r.Context(), token)
-	if errors.Is(err, todevice.ErrUnknownToken) {
-		return todevice.Device{}, UnknownToken()
+	if err != nil {
+		return todevice.Device{}, TokenError(err)
 	}
-	return device, err
+	return device, nil
 }
 
 // AccessToken gives the token a request carries, "" where there is none. The

@@ -11,6 +11,8 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
+
+	"github.com/chappe-im/chappe/todevice"
 )
 
 // An Error is an answer other than success: what the client is told, and what
@@ -79,6 +81,32 @@ func MissingToken() *Error {
 // UnknownToken: the access token is not, or no longer, one of ours.
 func UnknownToken() *Error {
 	return matrixError(http.StatusUnauthorized, spec.ErrorUnknownToken, "Unknown access token: log in again")
+}
+
+// ExpiredToken: the access token was one of ours, and the client can have another by
+// its refresh token or a login, with all it has stored.
+//
+// https://spec.matrix.org/v1.15/client-server-api/#soft-logout
+func ExpiredToken() *Error {
+	return &Error{Status: http.StatusUnauthorized, Body: softLogout{
+		MatrixError: spec.MatrixError{ErrCode: spec.ErrorUnknownToken, Err: "The access token has expired"}, SoftLogout: true}}
+}
+
+type softLogout struct {
+	spec.MatrixError
+	SoftLogout bool `json:"soft_logout"`
+}
+
+// TokenError gives the answer to a token that storage did not accept, and any other
+// error as it is.
+func TokenError(err error) error {
+	switch {
+	case errors.Is(err, todevice.ErrUnknownToken):
+		return UnknownToken()
+	case errors.Is(err, todevice.ErrExpiredToken):
+		return ExpiredToken()
+	}
+	return err
 }
 
 // Unauthorized: a server's request is not signed as it must be.
