@@ -14,7 +14,11 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-const loginPassword = "m.login.password"
+// The ways to log in.
+const (
+	loginPassword = "m.login.password"
+	loginByToken  = "m.login.token"
+)
 
 type loginFlowsAnswer struct {
 	Flows []loginFlow `json:"flows"`
@@ -29,10 +33,11 @@ type loginFlow struct {
 // GET /_matrix/client/v3/login
 // https://spec.matrix.org/v1.15/client-server-api/#get_matrixclientv3login
 func (s *Server) loginFlows(context.Context, struct{}) (loginFlowsAnswer, error) {
-	return loginFlowsAnswer{Flows: []loginFlow{{Type: loginPassword}}}, nil
+	return loginFlowsAnswer{Flows: []loginFlow{{Type: loginPassword}, {Type: loginByToken}}}, nil
 }
 
 type loginQuery struct {
+	token      string // a login token, "" where it is by user and password
 	user       string // as typed: a user ID or a localpart, in any case
 	password   passwords.Digest
 	device     newDevice
@@ -49,6 +54,7 @@ type loginBody struct {
 	// User is the form from before there were identifiers.
 	User     string `json:"user"`
 	Password string `json:"password"`
+	Token    string `json:"token"`
 }
 
 func readLogin(r *http.Request) (loginQuery, error) {
@@ -56,69 +62,79 @@ func readLogin(r *http.Request) (loginQuery, error) {
 	if err := httpapi.ReadJSON(r, &body); err != nil {
 		return loginQuery{}, err
 	}
-	user, err := body.user()
-	if err != nil {
-		return loginQuery{}, err
-	}
-	if body.Password == "" {
-		return loginQuery{}, httpapi.MissingParam("Missing parameter: password")
-	}
 	if err := body.check(); err != nil {
 		return loginQuery{}, err
 	}
-	return loginQuery{
-		user:       user,
-		password:   passwords.DigestOf(body.Password),
-		device:     body.newDevice,
-		remoteAddr: remoteAddr(r),
-	}, nil
+	query := loginQuery{device: body.newDevice, remoteAddr: remoteAddr(r)}
+	switch body.Type {
+	case "":
+		return loginQuery{}, httpapi.MissingParam("Missing parameter: type")
+	case loginPassword:
+		return query.byPassword(body)
+	case loginByToken:
+		if query.token = body.Token; query.token == "" {
+			return loginQuery{}, httpapi.MissingParam("Missing parameter: token")
+		}
+		return query, nil
+	default:
+		return loginQuery{}, httpapi.BadRequest(spec.ErrorUnknown, "This login type is not supported")
+	}
 }
 
-// user checks how the client wants to log in, and gives as whom.
-func (b loginBody) user() (string, error) {
-	if b.Type == "" {
-		return "", httpapi.MissingParam("Missing parameter: type")
-	}
-	if b.Type != loginPassword {
-		return "", httpapi.BadRequest(spec.ErrorUnknown, "This login type is not supported")
-	}
-	user := b.User
+func (q loginQuery) byPassword(b loginBody) (loginQuery, error) {
+	q.user = b.User
 	if b.Identifier != nil {
 		if b.Identifier.Type != "m.id.user" {
-			return "", httpapi.BadRequest(spec.ErrorUnknown, "This identifier type is not supported")
+			return loginQuery{}, httpapi.BadRequest(spec.ErrorUnknown, "This identifier type is not supported")
 		}
-		user = b.Identifier.User
+		q.user = b.Identifier.User
 	}
-	if user == "" {
-		return "", httpapi.MissingParam("Missing parameter: user")
+	if q.user == "" {
+		return loginQuery{}, httpapi.MissingParam("Missing parameter: user")
 	}
-	return user, nil
+	if b.Password == "" {
+		return loginQuery{}, httpapi.MissingParam("Missing parameter: password")
+	}
+	q.password = passwords.DigestOf(b.Password)
+	return q, nil
 }
 
-// login checks the password and gives an access token for a device: a new one,
-// or the one named, whose queue stays as it is and whose older tokens end.
+// login checks the password or takes the login token, and gives an access token for a
+// device: a new one, or the one named, whose queue stays as it is and whose older
+// tokens end.
 //
 // POST /_matrix/client/v3/login
 // https://spec.matrix.org/v1.15/client-server-api/#post_matrixclientv3login
 func (s *Server) login(ctx context.Context, q loginQuery) (accountAnswer, error) {
-	localpart, ok := s.localpart(q.user)
-	if !ok {
-		return accountAnswer{}, httpapi.Forbidden("This user is not of this server")
-	}
-	if err := s.checkPassword(ctx, localpart, q.password); err != nil {
-		return accountAnswer{}, err
-	}
 	login := q.device.login(q.remoteAddr)
-	device, err := s.store.Login(ctx, localpart, login)
-	if errors.Is(err, todevice.ErrUnknownUser) {
+	device, err := s.loginDevice(ctx, q, login)
+	switch {
+	case errors.Is(err, todevice.ErrUnknownUser):
 		return accountAnswer{}, wrongPassword()
-	}
-	if err != nil {
+	case errors.Is(err, todevice.ErrUnknownToken):
+		return accountAnswer{}, httpapi.Forbidden("The login token is unknown, used, or has expired")
+	case errors.Is(err, todevice.ErrDeviceIsKey):
+		return accountAnswer{}, httpapi.InvalidParam("device_id is that of one of your cross-signing keys")
+	case err != nil:
 		return accountAnswer{}, fmt.Errorf("log in: %w", err)
 	}
 	answer := s.loggedIn(device, login)
 	answer.WellKnown = s.discovery()
 	return answer, nil
+}
+
+func (s *Server) loginDevice(ctx context.Context, q loginQuery, login todevice.Login) (todevice.Device, error) {
+	if q.token != "" {
+		return s.store.LoginByToken(ctx, q.token, login)
+	}
+	localpart, ok := s.localpart(q.user)
+	if !ok {
+		return todevice.Device{}, httpapi.Forbidden("This user is not of this server")
+	}
+	if err := s.checkPassword(ctx, localpart, q.password); err != nil {
+		return todevice.Device{}, err
+	}
+	return s.store.Login(ctx, localpart, login)
 }
 
 // localpart gives the name a user typed as it is stored, and whether it can be

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-func TestLoginFlowsOfferThePassword(t *testing.T) {
-	if got := newDoor(t).get("login", ""); got.raw != `{"flows":[{"type":"m.login.password"}]}` {
+func TestLoginFlowsOfferThePasswordAndTheToken(t *testing.T) {
+	if got := newDoor(t).get("login", ""); got.raw != `{"flows":[{"type":"m.login.password"},{"type":"m.login.token"}]}` {
 		t.Errorf("got %s", got.raw)
 	}
 }
@@ -50,6 +50,8 @@ func TestLoginRefuses(t *testing.T) {
 		"another server's user":         {`{` + password + `,"user":"@alice:other.test","password":"secret"}`, 403, "M_FORBIDDEN"},
 		"an ID that is none":            {`{` + password + `,"user":"@alice","password":"secret"}`, 403, "M_FORBIDDEN"},
 		"an unknown type":               {`{"type":"m.login.magic","user":"alice","password":"secret"}`, 400, "M_UNKNOWN"},
+		"no login token":                {`{"type":"m.login.token"}`, 400, "M_MISSING_PARAM"},
+		"a bad login token":             {`{"type":"m.login.token","token":"x","user":"alice","password":"secret"}`, 403, "M_FORBIDDEN"},
 		"no type":                       {`{"user":"alice","password":"secret"}`, 400, "M_MISSING_PARAM"},
 		"no password":                   {`{` + password + `,"user":"alice"}`, 400, "M_MISSING_PARAM"},
 		"no user":                       {`{` + password + `,"password":"secret"}`, 400, "M_MISSING_PARAM"},

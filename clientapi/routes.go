@@ -19,6 +19,7 @@ func (s *Server) Routes(r *mux.Router) {
 		s.deviceRoutes(r, prefix)
 		s.profileRoutes(r, prefix)
 	}
+	s.adminRoutes(r)
 	s.discoveryRoutes(r)
 	if s.config.SharedSecret != "" {
 		s.sharedSecretRoutes(r)
@@ -62,9 +63,19 @@ func (s *Server) accountRoutes(r *mux.Router, prefix string) {
 		Methods(http.MethodPost)
 	r.Handle(prefix+"/account/whoami", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.whoami)).
 		Methods(http.MethodGet)
+	r.Handle(prefix+"/account/3pid", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.thirdPartyIDs)).
+		Methods(http.MethodGet)
+	r.Handle(prefix+"/admin/whois/{userId}", httpapi.Authed(s.log, s.store, readUserID, s.whois)).
+		Methods(http.MethodGet)
 	r.Handle(prefix+"/account/password", httpapi.Authed(s.log, s.store, readPassword, s.changePassword)).
 		Methods(http.MethodPost)
 	r.Handle(prefix+"/account/deactivate", httpapi.Authed(s.log, s.store, readDeactivate, s.deactivateMe)).
+		Methods(http.MethodPost)
+}
+
+// adminRoutes adds what is for administrators, and by this server's own rules.
+func (s *Server) adminRoutes(r *mux.Router) {
+	r.Handle("/_chappe/admin/v1/users/{userId}/login_token", httpapi.Authed(s.log, s.store, readUserID, s.loginToken)).
 		Methods(http.MethodPost)
 }
 

@@ -43,6 +43,9 @@ type Store interface {
 	Deactivate(ctx context.Context, localpart string) ([]todevice.InboxID, error)
 	// Login makes the device, or keeps the one of that name and ends its tokens.
 	Login(ctx context.Context, localpart string, login todevice.Login) (todevice.Device, error)
+	// LoginByToken is Login, once, for who has the token of MakeLoginToken.
+	LoginByToken(ctx context.Context, token string, login todevice.Login) (todevice.Device, error)
+	MakeLoginToken(ctx context.Context, localpart, token string, lifetime time.Duration) error
 	Session(ctx context.Context, token string) (todevice.Device, error)
 	// Refresh gives further tokens for a refresh token, or todevice.ErrUnknownToken.
 	Refresh(ctx context.Context, refreshToken string, next todevice.Tokens) (todevice.Device, error)
