@@ -47,6 +47,7 @@ type newAccount struct {
 	localpart string
 	password  passwords.Digest
 	admin     bool
+	token     string // a registration token to count a use of, "" for none
 	// login is nil where the new user is not to be logged in.
 	login *todevice.Login
 }
@@ -66,6 +67,9 @@ func (s *Server) createAccount(ctx context.Context, n newAccount) (accountAnswer
 	if errors.Is(err, todevice.ErrUserExists) {
 		return accountAnswer{}, userInUse()
 	}
+	if errors.Is(err, todevice.ErrRegistrationToken) {
+		return accountAnswer{}, httpapi.Forbidden("The registration token has expired or been used up")
+	}
 	if err != nil {
 		return accountAnswer{}, fmt.Errorf("create account: %w", err)
 	}
@@ -73,7 +77,7 @@ func (s *Server) createAccount(ctx context.Context, n newAccount) (accountAnswer
 }
 
 func (s *Server) storeAccount(ctx context.Context, n newAccount, hashed string) (accountAnswer, error) {
-	account := todevice.Account{Localpart: n.localpart, PasswordHash: hashed, Admin: n.admin}
+	account := todevice.Account{Localpart: n.localpart, PasswordHash: hashed, Admin: n.admin, RegistrationToken: n.token}
 	if n.login == nil {
 		return s.notLoggedIn(n.localpart), s.store.CreateUser(ctx, account)
 	}

@@ -47,6 +47,7 @@ func (old registration) updatedBy(with registration) registration {
 // A registering is what a session remembers of a registration.
 type registering struct {
 	registration registration   // what the requests so far asked for
+	token        string         // the registration token the client has shown, "" for none
 	result       *accountAnswer // nil until the account is made
 }
 
@@ -94,7 +95,7 @@ func readRegister(r *http.Request) (registerQuery, error) {
 // POST /_matrix/client/v3/register
 // https://spec.matrix.org/v1.15/client-server-api/#post_matrixclientv3register
 func (s *Server) register(ctx context.Context, q registerQuery) (accountAnswer, error) {
-	if err := s.checkKind(q.kind); err != nil {
+	if err := checkKind(q.kind); err != nil {
 		return accountAnswer{}, err
 	}
 	session, err := s.registrations.Resume(ctx, q.auth, uia.Operation{Request: "register"})
@@ -105,6 +106,10 @@ func (s *Server) register(ctx context.Context, q registerQuery) (accountAnswer, 
 	if session.State.result != nil {
 		return *session.State.result, nil
 	}
+	stage, err := s.registrationStage(ctx, &session.State)
+	if err != nil {
+		return accountAnswer{}, err
+	}
 	wanted := session.State.registration.updatedBy(q.registration)
 	// Before authentication, so that nobody goes through it for a name that is not
 	// to be had; in each request, as the name may have been taken meanwhile.
@@ -112,10 +117,12 @@ func (s *Server) register(ctx context.Context, q registerQuery) (accountAnswer, 
 		return accountAnswer{}, err
 	}
 	session.State.registration = wanted
-	if err := s.registrations.Authenticate(ctx, session, q.auth, uia.Dummy()); err != nil {
+	if err := s.registrations.Authenticate(ctx, session, q.auth, stage); err != nil {
 		return accountAnswer{}, err
 	}
-	answer, err := s.createAccount(ctx, s.accountFor(wanted, q.remoteAddr))
+	account := s.accountFor(wanted, q.remoteAddr)
+	account.token = session.State.token
+	answer, err := s.createAccount(ctx, account)
 	if err != nil {
 		return accountAnswer{}, err
 	}
@@ -124,21 +131,16 @@ func (s *Server) register(ctx context.Context, q registerQuery) (accountAnswer, 
 }
 
 // checkKind refuses what this server lets nobody register.
-func (s *Server) checkKind(kind string) error {
+func checkKind(kind string) error {
 	switch kind {
 	case "guest":
 		return &httpapi.Error{Status: http.StatusForbidden, Body: spec.GuestAccessForbidden("There are no guests here")}
 	case "", "user":
+		return nil
 	default:
 		return httpapi.InvalidParam("kind must be user or guest")
 	}
-	if !s.config.OpenRegistration {
-		return registrationClosed()
-	}
-	return nil
 }
-
-func registrationClosed() error { return httpapi.Forbidden("Registration is closed") }
 
 func (s *Server) checkWanted(ctx context.Context, localpart *string) error {
 	if localpart == nil {

@@ -19,6 +19,8 @@ func (s *Server) Routes(r *mux.Router) {
 		s.deviceRoutes(r, prefix)
 		s.profileRoutes(r, prefix)
 	}
+	r.Handle("/_matrix/client/v1/register/m.login.registration_token/validity", httpapi.Endpoint(s.log, readValidity, s.validity)).
+		Methods(http.MethodGet)
 	s.adminRoutes(r)
 	s.discoveryRoutes(r)
 	if s.config.SharedSecret != "" {

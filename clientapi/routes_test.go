@@ -39,6 +39,8 @@ var routeRows = []routeRow{
 	{"POST /_synapse/admin/v1/register", "400 M_BAD_JSON", "400 M_BAD_JSON", notJSON, "DELETE"},
 	{"POST {v3}/register", "401", "401", notJSON, "GET"},
 	{"GET {v3}/register/available", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM", "POST"},
+	{"GET /_matrix/client/v1/register/m.login.registration_token/validity", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM",
+		"400 M_MISSING_PARAM", "POST"},
 	{"GET {v3}/login", fine, fine, fine, "PUT"},
 	{"POST {v3}/login", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM", notJSON, "DELETE"},
 	{"POST {v3}/refresh", "400 M_MISSING_PARAM", "400 M_MISSING_PARAM", notJSON, "GET"},

@@ -19,7 +19,8 @@ type Config struct {
 	ServerName spec.ServerName
 	// BaseURL is where clients reach this server, "" where that is not announced.
 	BaseURL string
-	// OpenRegistration lets anyone make an account.
+	// OpenRegistration lets anyone make an account, not only who has a registration
+	// token.
 	OpenRegistration bool
 	// SharedSecret lets whoever knows it make accounts; "" switches that off.
 	SharedSecret string
@@ -34,6 +35,8 @@ type Config struct {
 // by the errors of package todevice.
 type Store interface {
 	CreateUser(context.Context, todevice.Account) error
+	RegistrationTokenValid(ctx context.Context, token string) (bool, error)
+	AnyRegistrationTokenValid(context.Context) (bool, error)
 	// Register makes the user and the first device in one transaction.
 	Register(context.Context, todevice.Account, todevice.Login) (todevice.Device, error)
 	Account(ctx context.Context, localpart string) (todevice.Account, error)

@@ -31,8 +31,8 @@ func readAvailable(r *http.Request) (localpart string, err error) {
 // https://spec.matrix.org/v1.15/client-server-api/#get_matrixclientv3registeravailable
 func (s *Server) available(ctx context.Context, localpart string) (availableAnswer, error) {
 	// Where nobody can register, this would only tell strangers who is here.
-	if !s.config.OpenRegistration {
-		return availableAnswer{}, registrationClosed()
+	if err := s.checkOpen(ctx); err != nil {
+		return availableAnswer{}, err
 	}
 	if err := s.checkLocalpart(ctx, localpart); err != nil {
 		return availableAnswer{}, err
