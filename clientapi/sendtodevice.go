@@ -39,6 +39,9 @@ func readSendToDevice(r *http.Request) (sendQuery, error) {
 	if len(eventType) > maxEventType {
 		return sendQuery{}, httpapi.InvalidParam(fmt.Sprintf("The event type is over %d bytes", maxEventType))
 	}
+	if _, err := httpapi.PathVar(r, "txnId"); err != nil {
+		return sendQuery{}, err
+	}
 	body, err := httpapi.ReadBody(r, maxSendBody)
 	if err != nil {
 		return sendQuery{}, err

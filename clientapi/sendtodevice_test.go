@@ -257,6 +257,7 @@ func TestSendTakesAnyEventTypeOf255Bytes(t *testing.T) {
 	}
 	d.want(d.send(alice, long+"t", "1", to("x", "@alice:chappe.test A1")), http.StatusBadRequest, "M_INVALID_PARAM")
 	d.want(d.send(alice, "\xff", "1", to("x", "@alice:chappe.test A1")), http.StatusBadRequest, "M_INVALID_PARAM")
+	d.want(d.send(alice, "t", "\xff", to("x", "@alice:chappe.test A1")), http.StatusBadRequest, "M_INVALID_PARAM")
 	var got []string
 	for _, raw := range d.pending(alice) {
 		var event struct{ Type string }

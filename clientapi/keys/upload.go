@@ -78,7 +78,7 @@ func checkDeviceKeys(raw json.RawMessage) (userID, deviceID string, err error) {
 	}
 	var algorithms []string
 	var keys map[string]string
-	var signatures todevice.Signatures
+	var signatures map[string]map[string]string
 	for name, into := range map[string]any{
 		"user_id": &userID, "device_id": &deviceID, "algorithms": &algorithms, "keys": &keys, "signatures": &signatures,
 	} {

@@ -76,6 +76,7 @@ func TestBadUploadIsRefusedAndStoresNothing(t *testing.T) {
 		{"no algorithms", `{"device_keys":` + without("algorithms") + `}`, 400, "M_BAD_JSON"},
 		{"no keys", `{"device_keys":` + without("keys") + `}`, 400, "M_BAD_JSON"},
 		{"no signatures", `{"device_keys":` + without("signatures") + `}`, 400, "M_BAD_JSON"},
+		{"a signature that is no string", `{"device_keys":` + strings.Replace(good, `"sig"`, `7`, 1) + `}`, 400, "M_BAD_JSON"},
 		{"keys that are no object", `{"device_keys":"k"}`, 400, "M_BAD_JSON"},
 		{"one-time keys that are no object", `{"one_time_keys":[]}`, 400, "M_BAD_JSON"},
 		{"a name without an ID", `{"one_time_keys":{"signed_curve25519":{}}}`, 400, "M_BAD_JSON"},
