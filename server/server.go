@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gorilla/mux"
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -59,8 +60,8 @@ type Server struct {
 	inbound     *federationapi.Server
 	ownName     *ownName // nil where nobody is to find this server by its name
 	listeners   []*listener
-	// forClients and forServers answer what comes in at the listeners.
-	forClients, forServers http.Handler
+	// clients and servers answer what comes in at the listeners.
+	clients, servers *mux.Router
 }
 
 // New opens or makes what the configuration names: database, signing key,
@@ -116,9 +117,9 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	clientapi.New(clientConfig(cfg), s.store, messages, notifier, others, log.WithField("part", "client")).Routes(clients)
 	keys.New(cfg.ServerName, s.store, notifier, others, log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
-	s.forClients = httpapi.CORS(clients)
+	s.clients = clients
 	if cfg.Client.Listen != "" {
-		if err := s.listen("client", cfg.Client.Listen, s.forClients); err != nil {
+		if err := s.listen("client", cfg.Client.Listen, s.ClientHandler()); err != nil {
 			return nil, err
 		}
 	}
@@ -129,7 +130,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	}, s.store, messages, notifier, s.lists, s.client, alive{s.queue, s.lists}, log.WithField("part", "federation"), registry)
 	servers := httpapi.NewRouter()
 	s.inbound.Routes(servers)
-	s.forServers = servers
+	s.servers = servers
 	if cfg.Federation.Listen != "" {
 		certificate, err := certificate(cfg, log)
 		if err != nil {
@@ -271,10 +272,10 @@ func (s *Server) close() error {
 }
 
 // ClientHandler answers clients and users of the RTM API.
-func (s *Server) ClientHandler() http.Handler { return s.forClients }
+func (s *Server) ClientHandler() http.Handler { return httpapi.CORS(s.clients) }
 
 // FederationHandler answers other servers.
-func (s *Server) FederationHandler() http.Handler { return s.forServers }
+func (s *Server) FederationHandler() http.Handler { return s.servers }
 
 // ClientAddr is the bound address for clients, as host:port.
 func (s *Server) ClientAddr() string { return s.addr("client") }

@@ -183,19 +183,6 @@ func TestRetryAfterAnyFailedWriteDeliversOnce(t *testing.T) {
 	}
 }
 
-func TestUnknownPathsAreUnrecognizedUnderEveryPrefix(t *testing.T) {
-	r := run(t, "")
-	for _, path := range []string{"/_matrix/client/v3/nothing", "/_matrix/client/unstable/x", "/_matrix/media/v3/config",
-		"/_matrix/federation/v1/nothing", "/_matrix/key/v2/nothing", "/_matrix/other", "/"} {
-		if status, answer := r.do("GET", path, "", ""); status != 404 || answer["errcode"] != "M_UNRECOGNIZED" {
-			t.Errorf("%s: %d %v, want 404 M_UNRECOGNIZED", path, status, answer)
-		}
-	}
-	if status, answer := r.do("DELETE", "/_matrix/client/v3/sync", "", ""); status != 405 || answer["errcode"] != "M_UNRECOGNIZED" {
-		t.Errorf("wrong method: %d %v, want 405 M_UNRECOGNIZED", status, answer)
-	}
-}
-
 func TestUnknownDevicesAreCounted(t *testing.T) {
 	r := run(t, "", func(cfg *config.Config) { cfg.Metrics.Listen = "127.0.0.1:0" })
 	alice := r.register("alice")

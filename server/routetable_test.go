@@ -1,0 +1,164 @@
+package server
+
+// A kind says what an endpoint asks of those who call it.
+type kind int
+
+const (
+	authed kind = iota // an access token, in the client-server API
+	open               // nothing, in any Matrix API
+	signed             // another server's signature
+	rtm                // a key of an RTM app
+)
+
+// An outcome is a status and, for an error, its errcode: "200", "403 M_FORBIDDEN".
+type outcome string
+
+const (
+	fine         outcome = "200"
+	badJSON      outcome = "400 M_BAD_JSON"
+	notJSON      outcome = "400 M_NOT_JSON"
+	invalidParam outcome = "400 M_INVALID_PARAM"
+	missingParam outcome = "400 M_MISSING_PARAM"
+	forbidden    outcome = "403 M_FORBIDDEN"
+	notFound     outcome = "404 M_NOT_FOUND"
+	mustPass     outcome = "401" // and the flows of user-interactive authentication
+)
+
+// A row says how one endpoint is called, and what it answers where that is not what
+// every endpoint of its kind does.
+type row struct {
+	// route is method and template. {v3} stands for r0, too.
+	route string
+	kind  kind
+	// body is a good one, "" where the endpoint reads none. What is in braces is
+	// replaced as in paths.
+	body string
+	// query is appended to the path.
+	query string
+	// good is the answer to a good request, "" for 200.
+	good outcome
+	// badToken is the answer of an endpoint that is open to a token that is none, ""
+	// where it does not look at it.
+	badToken outcome
+	// foreign is the answer where {userId} is another user, "" for 403 M_FORBIDDEN.
+	foreign outcome
+	// wrong has the answers to a body that has, at this place, something of another
+	// type; "" for 400 M_BAD_JSON. At a place that is mapped to fine, and below it,
+	// anything may be. Components of a place are parted by blanks.
+	wrong map[string]outcome
+	// garbled is the answer to a path with what is not UTF-8, "" for 400
+	// M_INVALID_PARAM.
+	garbled outcome
+	// queries has the answers to queries in the place of query.
+	queries map[string]outcome
+	// limit is the size in bytes a body may have, 0 for the default.
+	limit int64
+}
+
+// table has a row for every endpoint of the server.
+var table = []row{
+	// Discovery.
+	{route: "GET /_matrix/client/versions", kind: open, badToken: "401 M_UNKNOWN_TOKEN"},
+	{route: "GET /.well-known/matrix/client", kind: open},
+
+	// Accounts.
+	{route: "POST {v3}/register", kind: open, body: `{"username":"new.{userId.localpart}","password":"p","device_id":"D2",` +
+		`"initial_device_display_name":"n","inhibit_login":false,"auth":{"type":"m.login.dummy"}}`,
+		queries: map[string]outcome{"kind=guest": "403 M_GUEST_ACCESS_FORBIDDEN", "kind=other": invalidParam}},
+	{route: "GET {v3}/register/available", kind: open, query: "username=somebody.new",
+		queries: map[string]outcome{"": missingParam, "username=b%C3%A4r": "400 M_INVALID_USERNAME", "username=bob": "400 M_USER_IN_USE"}},
+	{route: "GET {v3}/login", kind: open},
+	{route: "POST {v3}/login", kind: open, good: forbidden,
+		body: `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"bob"},"password":"wrong","device_id":"D2","initial_device_display_name":"n"}`},
+	{route: "POST {v3}/logout"},
+	{route: "POST {v3}/logout/all"},
+	{route: "GET {v3}/account/whoami"},
+	{route: "GET /_synapse/admin/v1/register", kind: open},
+	{route: "POST /_synapse/admin/v1/register", kind: open, good: "400 M_UNKNOWN",
+		body: `{"nonce":"n","username":"u","password":"p","admin":false,"mac":"00"}`},
+
+	// Devices.
+	{route: "GET {v3}/devices"},
+	{route: "GET {v3}/devices/{deviceId}"},
+	{route: "PUT {v3}/devices/{deviceId}", body: `{"display_name":"n"}`},
+
+	// Messages.
+	{route: "PUT {v3}/sendToDevice/{eventType}/{txnId}", body: `{"messages":{"@bob:here.test":{"D":{"any":"thing"}}}}`,
+		wrong: map[string]outcome{"messages @bob:here.test D any": fine}, limit: 20 << 20},
+	{route: "GET {v3}/sync", queries: map[string]outcome{"since=nonsense": invalidParam, "timeout=soon": invalidParam, "filter=%7B": invalidParam,
+		"full_state=maybe": invalidParam, "set_presence=away": invalidParam, "timeout=%zz": invalidParam}},
+
+	// Keys.
+	{route: "POST {v3}/keys/upload", body: `{"device_keys":{"user_id":"{userId}","device_id":"{deviceId}","algorithms":["m.olm"],` +
+		`"keys":{"ed25519:{deviceId}":"k"},"signatures":{"{userId}":{"ed25519:{deviceId}":"s"}}},` +
+		`"one_time_keys":{"signed_curve25519:A":{"key":"k"}},"fallback_keys":{"signed_curve25519:F":{"key":"k","fallback":true}}}`,
+		wrong: map[string]outcome{
+			"one_time_keys signed_curve25519:A": fine, "fallback_keys signed_curve25519:F": fine,
+		}},
+	{route: "POST {v3}/keys/query", body: `{"device_keys":{"@bob:here.test":["D"]},"timeout":10}`},
+	{route: "POST {v3}/keys/claim", body: `{"one_time_keys":{"@bob:here.test":{"D":"signed_curve25519"}},"timeout":10}`},
+
+	// Profiles.
+	{route: "GET {v3}/profile/{userId}", kind: open, foreign: fine},
+	{route: "GET {v3}/profile/{userId}/{field}", kind: open, foreign: notFound, good: notFound},
+	{route: "PUT {v3}/profile/{userId}/{field}", body: `{"displayname":"n"}`},
+	{route: "POST {v3}/user/{userId}/openid/request_token", body: `{}`},
+
+	// Keys of servers.
+	{route: "GET /_matrix/key/v2/server", kind: open},
+	{route: "GET /_matrix/key/v2/server/", kind: open},
+	{route: "GET /_matrix/key/v2/server/{keyId}", kind: open, garbled: fine},
+	{route: "POST /_matrix/key/v2/query", kind: open, body: `{"server_keys":{"here.test":{"ed25519:1":{"minimum_valid_until_ts":1}}}}`},
+	{route: "GET /_matrix/key/v2/query/{serverName}", kind: open, queries: map[string]outcome{"minimum_valid_until_ts=soon": invalidParam}},
+	{route: "GET /_matrix/key/v2/query/{serverName}/{keyId}", kind: open},
+
+	// What other servers ask.
+	{route: "GET /_matrix/federation/v1/version", kind: open},
+	{route: "GET /_matrix/federation/v1/openid/userinfo", kind: open, query: "access_token=none", good: "401 M_UNKNOWN_TOKEN",
+		queries: map[string]outcome{"": "401 M_MISSING_TOKEN"}},
+	{route: "PUT /_matrix/federation/v1/send/{txnId}", kind: signed, body: transaction, wrong: inTransaction},
+	{route: "PUT /_matrix/federation/v1/send/{txnId}/", kind: signed, body: transaction, wrong: inTransaction},
+	{route: "POST /_matrix/federation/v1/user/keys/query", kind: signed, body: `{"device_keys":{"@bob:here.test":["D"]}}`},
+	{route: "POST /_matrix/federation/v1/user/keys/claim", kind: signed, body: `{"one_time_keys":{"@bob:here.test":{"D":"signed_curve25519"}}}`},
+	{route: "GET /_matrix/federation/v1/user/devices/{userId}", kind: signed, foreign: fine},
+	{route: "GET /_matrix/federation/v1/query/profile", kind: signed, query: "user_id=%40bob%3Ahere.test",
+		queries: map[string]outcome{"": missingParam, "user_id=bob": invalidParam, "user_id=%40nobody%3Ahere.test": notFound}},
+
+	// Rooms, of which there are none. No body is looked at.
+	{route: "PUT /_matrix/federation/v1/invite/{roomId}/{eventId}", kind: signed, good: forbidden, garbled: forbidden},
+	{route: "PUT /_matrix/federation/v2/invite/{roomId}/{eventId}", kind: signed, good: forbidden, garbled: forbidden},
+	noRoom("GET /_matrix/federation/v1/backfill/{roomId}"),
+	noRoom("GET /_matrix/federation/v1/state/{roomId}"),
+	noRoom("GET /_matrix/federation/v1/state_ids/{roomId}"),
+	noRoom("GET /_matrix/federation/v1/event/{eventId}"),
+	noRoom("GET /_matrix/federation/v1/event_auth/{roomId}/{eventId}"),
+	noRoom("GET /_matrix/federation/v1/hierarchy/{roomId}"),
+	noRoom("GET /_matrix/federation/v1/timestamp_to_event/{roomId}"),
+	noRoom("GET /_matrix/federation/v1/make_join/{roomId}/{userId}"),
+	noRoom("GET /_matrix/federation/v1/make_leave/{roomId}/{userId}"),
+	noRoom("GET /_matrix/federation/v1/make_knock/{roomId}/{userId}"),
+	noRoom("GET /_matrix/federation/v1/query/directory"),
+	noRoom("PUT /_matrix/federation/v1/send_join/{roomId}/{eventId}"),
+	noRoom("PUT /_matrix/federation/v2/send_join/{roomId}/{eventId}"),
+	noRoom("PUT /_matrix/federation/v1/send_leave/{roomId}/{eventId}"),
+	noRoom("PUT /_matrix/federation/v2/send_leave/{roomId}/{eventId}"),
+	noRoom("PUT /_matrix/federation/v1/send_knock/{roomId}/{eventId}"),
+	noRoom("PUT /_matrix/federation/v1/exchange_third_party_invite/{roomId}"),
+	noRoom("POST /_matrix/federation/v1/get_missing_events/{roomId}"),
+	{route: "GET /_matrix/federation/v1/publicRooms", kind: signed},
+	{route: "POST /_matrix/federation/v1/publicRooms", kind: signed},
+
+	// RTM, whose errors have a form of their own.
+	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages", kind: rtm,
+		body: `{"destination":"bob","payload":"p","enable_offline_messaging":true}`},
+}
+
+// One bad PDU or EDU must not hold up the others, so what is in the lists is nobody's
+// mistake but their own.
+const transaction = `{"origin":"peer.test","origin_server_ts":1,"pdus":[{}],"edus":[{"edu_type":"m.typing","content":{}}]}`
+
+var inTransaction = map[string]outcome{"origin_server_ts": fine, "pdus 0": fine, "edus 0": fine}
+
+func noRoom(route string) row {
+	return row{route: route, kind: signed, good: notFound, garbled: notFound, foreign: notFound}
+}
