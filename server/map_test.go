@@ -51,6 +51,7 @@ var imports = map[string][]string{
 	// What tests and measures may use anything.
 	"federationapi/remotetest": {"*"},
 	"internal/crashdisk":       nil,
+	"internal/matrixspec":      nil,
 	"simulation":               {"*"},
 	"internal/testserver":      {"*"},
 	"bench":                    {"*"},

@@ -22,6 +22,7 @@ import (
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/federationapi/remotetest"
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -32,6 +33,7 @@ type whole struct {
 	server *Server
 	cfg    config.Config
 	peer   *remotetest.Server
+	spec   *matrixspec.Spec
 }
 
 func newWhole(t *testing.T) *whole {
@@ -50,6 +52,9 @@ func newWhole(t *testing.T) *whole {
 	log, _ := test.NewNullLogger()
 	var err error
 	if w.server, err = NewIn(Environment{Transport: keys}, cfg, logrus.NewEntry(log)); err != nil {
+		t.Fatal(err)
+	}
+	if w.spec, err = matrixspec.Load(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -304,6 +309,15 @@ func (c *calls) expect(what string, q call, want outcome) {
 		c.t.Errorf("%s: %s %s: got %s, want %s (%.300s)", what, q.method, q.uri(), got, want, a.raw)
 	}
 	checkForm(c.t, what, q.path, a, c.row.kind)
+	if !strings.HasPrefix(q.path, "/_matrix/") {
+		return
+	}
+	err := c.w.spec.Check(matrixspec.Answer{
+		Method: q.method, Path: q.path, Status: a.status, ContentType: a.header.Get("Content-Type"), Body: []byte(a.raw),
+	})
+	if err != nil {
+		c.t.Errorf("%s: %s %s: %d is not as specified: %v\n%s", what, q.method, q.path, a.status, err, a.raw)
+	}
 }
 
 // checkForm checks what every answer must have, success or not.

@@ -39,7 +39,7 @@ func (c *Client) loggedIn(ctx context.Context, path string, body any) (*Client, 
 	return &Client{
 		Device: Device{User: answer.UserID, ID: answer.DeviceID},
 		Token:  answer.Token,
-		url:    c.url, http: c.http,
+		url:    c.url, http: c.http, check: c.check,
 	}, nil
 }
 

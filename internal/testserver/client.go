@@ -21,8 +21,9 @@ type Client struct {
 	// Token is the access token, "" where there is none.
 	Token string
 
-	url  string
-	http *http.Client
+	url   string
+	http  *http.Client
+	check *specCheck // nil for none
 }
 
 // A Device names one device of one user, here or on another server.
@@ -35,7 +36,7 @@ func (d Device) String() string { return d.User + " " + d.ID }
 
 // Client gives a client that is not logged in.
 func (s *Server) Client() *Client {
-	return &Client{url: s.URL(), http: s.http}
+	return &Client{url: s.URL(), http: s.http, check: s.check}
 }
 
 // newHTTPClient has connections of its own, so that no test meets another's.
@@ -64,7 +65,8 @@ type Response struct {
 }
 
 // Do sends a request with the client's access token. Its error says that there was
-// no whole answer, so that nobody knows what the server did.
+// no whole answer, so that nobody knows what the server did. An answer of a [Server]
+// that the specification does not have fails the test.
 func (c *Client) Do(ctx context.Context, q Request) (*Response, error) {
 	request, err := http.NewRequestWithContext(ctx, q.Method, c.url+q.Path, bytes.NewReader(q.Body))
 	if err != nil {
@@ -85,7 +87,11 @@ func (c *Client) Do(ctx context.Context, q Request) (*Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	return &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}, nil
+	response := &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}
+	if c.check != nil {
+		c.check.see(q, response)
+	}
+	return response, nil
 }
 
 // An Error is an answer other than 200.

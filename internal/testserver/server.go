@@ -36,6 +36,7 @@ type Server struct {
 	config  config.Config
 	file    string // where the process reads config
 	http    *http.Client
+	check   *specCheck
 	log     log
 	process *process        // nil while the server is down
 	users   map[string]bool // local users that [Server.Device] has registered
@@ -70,6 +71,7 @@ func prepare(t testing.TB, options ...Option) *Server {
 		t: t, config: c,
 		file:  filepath.Join(folder, "config.json"),
 		http:  newHTTPClient(t),
+		check: &specCheck{t: t},
 		users: make(map[string]bool),
 	}
 	t.Cleanup(s.end)
