@@ -113,7 +113,7 @@ func (s *Server) login(ctx context.Context, q loginQuery) (accountAnswer, error)
 		return accountAnswer{}, wrongPassword()
 	case errors.Is(err, todevice.ErrUnknownToken):
 		return accountAnswer{}, httpapi.Forbidden("The login token is unknown, used, or has expired")
-	case errors.Is(err, todevice.ErrDeviceIsKey):
+	case errors.Is(err, todevice.ErrNameInUse):
 		return accountAnswer{}, httpapi.InvalidParam("device_id is that of one of your cross-signing keys")
 	case err != nil:
 		return accountAnswer{}, fmt.Errorf("log in: %w", err)

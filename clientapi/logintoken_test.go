@@ -81,7 +81,7 @@ func TestLoginRefusesADeviceCalledAsACrossSigningKey(t *testing.T) {
 	alice := d.register("alice", "A1")
 	key := []byte(`{"keys":{"ed25519:PUBLIC":"PUBLIC"},"usage":["master"],"user_id":"@alice:chappe.test"}`)
 	user := todevice.UserID{Localpart: "alice", Server: serverName}
-	if err := d.store.SetCrossSigningKeys(t.Context(), user, todevice.CrossSigningKeys{Master: key}); err != nil {
+	if err := d.store.SetCrossSigningKeys(t.Context(), user, todevice.CrossSigningKeys{}, todevice.CrossSigningKeys{Master: key}); err != nil {
 		t.Fatal(err)
 	}
 	d.want(d.post("login", `{"type":"m.login.password","user":"alice","password":"secret","device_id":"PUBLIC"}`),

@@ -65,24 +65,31 @@ func (h *house) upload(localpart, device string, u todevice.KeyUpload) todevice.
 func (h *house) furnish() {
 	h.t.Helper()
 	ctx := context.Background()
-	h.upload("alice", "A", todevice.KeyUpload{DeviceKeys: json.RawMessage(`{` + keys("alice", "A", "@mallory:there.test") + `}`)})
+	aliceDevice := json.RawMessage(`{` + keys("alice", "A", "@mallory:there.test") + `}`)
+	h.upload("alice", "A", todevice.KeyUpload{DeviceKeys: aliceDevice})
 	h.device("alice", "without keys")
 	h.device("bob", "B")
+	bob := todevice.UserID{Localpart: "bob", Server: here}
 	alice := todevice.UserID{Localpart: "alice", Server: here}
 	key := func(name string) json.RawMessage {
 		return json.RawMessage(`{"keys":{"ed25519:` + name + `":"` + name + `"}}`)
 	}
 	for _, err := range []error{
 		h.store.RenameDevice(ctx, "alice", "A", "Phone"),
-		h.store.SetCrossSigningKeys(ctx, alice, todevice.CrossSigningKeys{Master: key("M"), SelfSigning: key("S"), UserSigning: key("U")}),
-		h.store.AddSignatures(ctx, []todevice.Signature{
-			{Signer: alice, KeyID: "ed25519:S", Target: alice, TargetKey: "A", Signature: "later"},
-			{Signer: todevice.UserID{Localpart: "bob", Server: here}, KeyID: "ed25519:BU", Target: alice, TargetKey: "M", Signature: "bob's"},
-		}),
+		h.store.SetCrossSigningKeys(ctx, alice, todevice.CrossSigningKeys{},
+			todevice.CrossSigningKeys{Master: key("M"), SelfSigning: key("S"), UserSigning: key("U")}),
+		h.store.SetCrossSigningKeys(ctx, bob, todevice.CrossSigningKeys{}, todevice.CrossSigningKeys{UserSigning: key("BU")}),
 	} {
 		if err != nil {
 			h.t.Fatal(err)
 		}
+	}
+	late, err := h.store.AddSignatures(ctx, []todevice.Signature{
+		{Signer: alice, KeyID: "ed25519:S", Target: alice, TargetKey: "A", Object: aliceDevice, Signature: "later"},
+		{Signer: bob, KeyID: "ed25519:BU", Target: alice, TargetKey: "M", Object: key("M"), Signature: "bob's"},
+	})
+	if err != nil || len(late) > 0 {
+		h.t.Fatal(late, err)
 	}
 }
 

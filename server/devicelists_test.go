@@ -53,7 +53,7 @@ func TestDeviceListFollowsTheUsersServer(t *testing.T) {
 		return len(l.Devices) == 1 && l.Devices[0].DisplayName == "Phone"
 	})
 	keys := crossSigningKeys(t, user)
-	if err := b.server.store.SetCrossSigningKeys(context.Background(), user, keys); err != nil {
+	if err := b.server.store.SetCrossSigningKeys(context.Background(), user, todevice.CrossSigningKeys{}, keys); err != nil {
 		t.Fatal(err)
 	}
 	await("cross-signing", func(l todevice.RemoteDeviceList) bool {

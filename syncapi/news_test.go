@@ -63,7 +63,7 @@ func TestDeviceListChangesReachTheInterestedAndTheUsersOwnDevices(t *testing.T) 
 		"login":  func(d *door, bob todevice.Device) error { d.device("bob", "NEW"); return nil },
 		"logout": func(d *door, bob todevice.Device) error { return d.store.DeleteDevice(ctx, bob.Inbox+1) },
 		"master": func(d *door, bob todevice.Device) error {
-			return d.store.SetCrossSigningKeys(ctx, bob.User, todevice.CrossSigningKeys{Master: json.RawMessage(`{"keys":{"ed25519:m":"m"}}`)})
+			return d.store.SetCrossSigningKeys(ctx, bob.User, todevice.CrossSigningKeys{}, todevice.CrossSigningKeys{Master: json.RawMessage(`{"keys":{"ed25519:m":"m"}}`)})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,9 +28,10 @@ var (
 	ErrRegistrationToken = errors.New("the registration token is not valid")
 	// ErrTokenExists: there is a registration token of these letters.
 	ErrTokenExists = errors.New("the token exists")
-	// ErrDeviceIsKey: a new device would have the name of one of its user's
-	// cross-signing keys, and signatures could not tell one from the other.
-	ErrDeviceIsKey = errors.New("the device ID is that of a cross-signing key")
+	// ErrKeysChanged: the keys are not those any more that the change was to replace.
+	ErrKeysChanged = errors.New("the keys have changed meanwhile")
+	// ErrNameInUse: a device and a cross-signing key of one user would have one name.
+	ErrNameInUse = errors.New("a device and a cross-signing key would have one name")
 	// ErrInboxFull: an inbox among the recipients holds as much as it may. The
 	// batch was refused whole.
 	ErrInboxFull = errors.New("the inbox of a recipient is full")

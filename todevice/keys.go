@@ -107,7 +107,10 @@ type Signature struct {
 	// key of a cross-signing key.
 	Target    UserID
 	TargetKey string
-	// Signature is unpadded base64.
+	// Object is the key as it was signed. If another has its name by now, the signature
+	// is good for nothing.
+	Object json.RawMessage
+	// Signature is base64.
 	Signature string
 }
 

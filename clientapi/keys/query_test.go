@@ -45,19 +45,23 @@ func TestQueryGivesLocalKeys(t *testing.T) {
 	}
 }
 
+// set gives a user their first cross-signing keys.
+func (d *door) set(user todevice.UserID, keys todevice.CrossSigningKeys) {
+	d.t.Helper()
+	if err := d.store.SetCrossSigningKeys(d.t.Context(), user, todevice.CrossSigningKeys{}, keys); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 func TestQueryShowsCrossSigningKeys(t *testing.T) {
 	d := newDoor(t)
 	alice, bob := d.register("alice", "A"), d.register("bob", "B")
 	key := func(name string) json.RawMessage {
 		return json.RawMessage(`{"keys":{"ed25519:` + name + `":"` + name + `"}}`)
 	}
-	user := todevice.UserID{Localpart: "alice", Server: serverName}
-	err := d.store.SetCrossSigningKeys(t.Context(), user, todevice.CrossSigningKeys{
+	d.set(todevice.UserID{Localpart: "alice", Server: serverName}, todevice.CrossSigningKeys{
 		Master: key("M"), SelfSigning: key("S"), UserSigning: key("U"),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	shown := func(name string) string {
 		return `{"@alice:chappe.test":{"keys":{"ed25519:` + name + `":"` + name + `"},"signatures":{}}}`
 	}
@@ -88,6 +92,7 @@ func TestQueryAsksOtherServersOnceEach(t *testing.T) {
 	far := func(name string, server spec.ServerName) todevice.UserID {
 		return todevice.UserID{Localpart: name, Server: server}
 	}
+	master := json.RawMessage(`{"keys":{"ed25519:RM":"RM"}}`)
 	d.remote.query = func(_ context.Context, server spec.ServerName, devices map[todevice.UserID][]string) (todevice.RemoteKeys, error) {
 		switch server {
 		case "down.test":
@@ -101,15 +106,17 @@ func TestQueryAsksOtherServersOnceEach(t *testing.T) {
 		rita := far("rita", server)
 		return todevice.RemoteKeys{
 			Devices:     map[todevice.UserID]map[string]json.RawMessage{rita: {"R": json.RawMessage(`{"n":9007199254740993}`)}},
-			Master:      map[todevice.UserID]json.RawMessage{rita: json.RawMessage(`{"keys":{"ed25519:RM":"RM"}}`)},
+			Master:      map[todevice.UserID]json.RawMessage{rita: master},
 			SelfSigning: map[todevice.UserID]json.RawMessage{rita: json.RawMessage(`{"keys":{"ed25519:RS":"RS"}}`)},
 		}, nil
 	}
-	signature := todevice.Signature{
-		Signer: far("alice", serverName), KeyID: "ed25519:U", Target: far("rita", "far.test"), TargetKey: "RM", Signature: "sig",
-	}
-	if err := d.store.AddSignatures(t.Context(), []todevice.Signature{signature}); err != nil {
-		t.Fatal(err)
+	d.set(far("rita", "far.test"), todevice.CrossSigningKeys{Master: master})
+	d.set(far("alice", serverName), todevice.CrossSigningKeys{UserSigning: json.RawMessage(`{"keys":{"ed25519:U":"U"}}`)})
+	late, err := d.store.AddSignatures(t.Context(), []todevice.Signature{{
+		Signer: far("alice", serverName), KeyID: "ed25519:U", Target: far("rita", "far.test"), TargetKey: "RM", Object: master, Signature: "sig",
+	}})
+	if err != nil || len(late) > 0 {
+		t.Fatal(late, err)
 	}
 	got := d.query(alice, `{"@rita:far.test":["R"],"@sam:far.test":[],"@x:down.test":[],"@y:rude.test":[]}`)
 	if !strings.Contains(got.raw, `{"@rita:far.test":{"R":{"n":9007199254740993}}}`) {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -59,7 +58,7 @@ func (s *Store) Account(ctx context.Context, localpart string) (todevice.Account
 
 // Login gives a user's device a new access token and takes the older ones from it.
 // A device that exists keeps its name and all that waits for it; another is made. It
-// fails with todevice.ErrUnknownUser or todevice.ErrDeviceIsKey.
+// fails with todevice.ErrUnknownUser or todevice.ErrNameInUse.
 func (s *Store) Login(ctx context.Context, localpart string, l todevice.Login) (device todevice.Device, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		exists, err := t.userExists(localpart)
@@ -172,7 +171,8 @@ func (t *tx) login(localpart string, l todevice.Login) (todevice.Device, error) 
 	return device, t.giveTokens(device.Inbox, 0, tokens)
 }
 
-// device gives the inbox of a user's device, and makes the device if need be.
+// device gives the inbox of a user's device, and makes the device if need be. It
+// fails with todevice.ErrNameInUse if one of the user's keys has that name.
 func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID, err error) {
 	err = t.queryRow(`SELECT inbox FROM devices WHERE localpart = ? AND device_id = ?`, []any{localpart, l.DeviceID}, &inbox)
 	if err == nil {
@@ -182,8 +182,9 @@ func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID,
 	if !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
-	if err := t.notAKey(localpart, l.DeviceID); err != nil {
-		return 0, err
+	user := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}
+	if key, err := t.crossSigningKey(user, l.DeviceID); err != nil || key != nil {
+		return 0, errorOr(err, todevice.ErrNameInUse)
 	}
 	id, err := t.insert(`INSERT INTO devices (localpart, device_id, display_name, last_seen_ip, last_seen, created)
 		VALUES (?, ?, ?, ?, ?, ?)`, localpart, l.DeviceID, l.DisplayName, l.RemoteAddr, t.nowMillis(), t.nowMillis())
@@ -191,20 +192,4 @@ func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID,
 		return 0, err
 	}
 	return todevice.InboxID(id), t.deviceChanged(localpart, l.DeviceID, false)
-}
-
-// notAKey is todevice.ErrDeviceIsKey for a device ID that is a public cross-signing key
-// of its user.
-func (t *tx) notAKey(localpart, deviceID string) error {
-	user := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}
-	keys, err := t.snapshot().crossSigningKeys(user)
-	if err != nil {
-		return err
-	}
-	for _, key := range []json.RawMessage{keys.Master, keys.SelfSigning, keys.UserSigning} {
-		if key != nil && todevice.PublicKey(key) == deviceID {
-			return todevice.ErrDeviceIsKey
-		}
-	}
-	return nil
 }

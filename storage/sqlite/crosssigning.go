@@ -5,30 +5,61 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/chappe-im/chappe/todevice"
 )
 
 // SetCrossSigningKeys keeps the cross-signing keys of a user, here or elsewhere. A
 // key that is nil stays as it is; but with the master key the others are replaced,
-// too: those not given are removed. Whether the keys are right, and may be set,
-// is checked before.
+// too: those not given are removed. Whether the keys are right, and may take the place
+// of the known ones, is checked before.
 //
-// It fails with todevice.ErrUnknownUser for a user of this server who does not
-// exist.
-func (s *Store) SetCrossSigningKeys(ctx context.Context, user todevice.UserID, keys todevice.CrossSigningKeys) error {
+// It fails with todevice.ErrKeysChanged if the user has others by now than the known
+// ones. For users of this server it fails with todevice.ErrUnknownUser if there is no
+// such user, and with todevice.ErrNameInUse if a device of theirs has the name of one
+// of the keys.
+func (s *Store) SetCrossSigningKeys(ctx context.Context, user todevice.UserID, known, keys todevice.CrossSigningKeys) error {
 	err := s.write(ctx, func(t *tx) error {
-		if user.Server == s.serverName {
-			exists, err := t.userExists(user.Localpart)
-			if err != nil || !exists {
-				return errorOr(err, todevice.ErrUnknownUser)
+		now, err := t.snapshot().crossSigningKeys(user)
+		switch {
+		case err != nil:
+			return err
+		case !bytes.Equal(now.Master, known.Master) || !bytes.Equal(now.SelfSigning, known.SelfSigning) ||
+			!bytes.Equal(now.UserSigning, known.UserSigning):
+			return todevice.ErrKeysChanged
+		}
+		if user.Server == t.writer.store.serverName {
+			if err := t.mayHaveKeys(user.Localpart, keys); err != nil {
+				return err
 			}
 		}
 		return t.setCrossSigningKeys(user, keys)
 	})
 	if err != nil {
 		return fmt.Errorf("set cross-signing keys: %w", err)
+	}
+	return nil
+}
+
+// mayHaveKeys refuses keys of nobody, and such as have the name of a device.
+func (t *tx) mayHaveKeys(localpart string, keys todevice.CrossSigningKeys) error {
+	exists, err := t.userExists(localpart)
+	if err != nil || !exists {
+		return errorOr(err, todevice.ErrUnknownUser)
+	}
+	for _, key := range []json.RawMessage{keys.Master, keys.SelfSigning, keys.UserSigning} {
+		if key == nil {
+			continue
+		}
+		var inUse bool
+		err := t.queryRow(`SELECT EXISTS (SELECT 1 FROM devices WHERE localpart = ? AND device_id = ?)`,
+			[]any{localpart, todevice.PublicKey(key)}, &inUse)
+		if err != nil || inUse {
+			return errorOr(err, todevice.ErrNameInUse)
+		}
 	}
 	return nil
 }
@@ -42,8 +73,7 @@ func errorOr(err, otherwise error) error {
 }
 
 func (t *tx) setCrossSigningKeys(user todevice.UserID, keys todevice.CrossSigningKeys) error {
-	rows, err := t.query(crossSigningKeys, user.String())
-	old, err := collectCrossSigningKeys(rows, err)
+	old, err := t.snapshot().crossSigningKeys(user)
 	if err != nil {
 		return err
 	}
@@ -111,59 +141,79 @@ func (t *tx) forgetSignatures(user todevice.UserID, key string) error {
 	return err
 }
 
-// AddSignatures keeps signatures that were made of keys uploaded before. Whether
-// they are right is checked before. One of a key of this server that is no longer
-// there is left out.
-func (s *Store) AddSignatures(ctx context.Context, signatures []todevice.Signature) error {
-	err := s.write(ctx, func(t *tx) error {
+// AddSignatures keeps signatures that were made of keys uploaded before, and gives
+// those it leaves out: the key they sign, or the one that signed, is gone or another
+// by now. Whether they are right is checked before.
+func (s *Store) AddSignatures(ctx context.Context, signatures []todevice.Signature) (late []todevice.Signature, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		late = nil
 		for _, signature := range signatures {
-			if err := t.addSignature(signature); err != nil {
+			kept, err := t.addSignature(signature)
+			if err != nil {
 				return err
+			}
+			if !kept {
+				late = append(late, signature)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("add signatures: %w", err)
+		return nil, fmt.Errorf("add signatures: %w", err)
 	}
-	return nil
+	return late, nil
 }
 
-func (t *tx) addSignature(g todevice.Signature) error {
-	deviceID, exists, err := t.signable(g)
-	if err != nil || !exists {
-		return err
+func (t *tx) addSignature(g todevice.Signature) (kept bool, err error) {
+	signed, deviceID, err := t.keyNamed(g.Target, g.TargetKey)
+	if err != nil || signed == nil || !sameKey(signed, g.Object) {
+		return false, err
+	}
+	signing, _, err := t.keyNamed(g.Signer, strings.TrimPrefix(g.KeyID, "ed25519:"))
+	if err != nil || signing == nil {
+		return false, err
 	}
 	added, err := t.exec(`INSERT INTO signatures (target, target_key, signer, key_id, signature) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET signature = excluded.signature WHERE signature != excluded.signature`,
 		g.Target.String(), g.TargetKey, g.Signer.String(), g.KeyID, g.Signature)
 	switch {
 	case err != nil || added == 0:
-		return err
+		return err == nil, err
 	case g.Target != g.Signer:
-		return t.ownViewChanged(g.Signer.Localpart, g.Target)
+		return true, t.ownViewChanged(g.Signer.Localpart, g.Target)
 	default:
-		return t.deviceChanged(g.Target.Localpart, deviceID, false)
+		return true, t.deviceChanged(g.Target.Localpart, deviceID, false)
 	}
 }
 
-// signable tells whether the key a signature was made of exists, and which device's
-// it is, "" for a cross-signing key. Of other servers' users that is not known.
-func (t *tx) signable(g todevice.Signature) (deviceID string, exists bool, err error) {
-	if g.Target.Server != t.writer.store.serverName {
-		return "", true, nil
+// keyNamed gives the keys of the user's device of this name, and its ID, or else the
+// cross-signing key of this name; nil where there is neither. Devices of other servers'
+// users are not among them.
+func (t *tx) keyNamed(user todevice.UserID, name string) (key json.RawMessage, deviceID string, err error) {
+	if user.Server == t.writer.store.serverName {
+		err := t.queryRow(`SELECT k.keys FROM devices d JOIN device_keys k ON k.inbox = d.inbox
+			WHERE d.localpart = ? AND d.device_id = ?`, []any{user.Localpart, name}, (*[]byte)(&key))
+		if !errors.Is(err, sql.ErrNoRows) {
+			return key, name, err
+		}
 	}
-	err = t.queryRow(`SELECT EXISTS (SELECT 1 FROM devices d JOIN device_keys k ON k.inbox = d.inbox
-		WHERE d.localpart = ? AND d.device_id = ?)`, []any{g.Target.Localpart, g.TargetKey}, &exists)
-	if err != nil || exists {
-		return g.TargetKey, exists, err
+	key, err = t.crossSigningKey(user, name)
+	return key, "", err
+}
+
+// crossSigningKey gives the user's cross-signing key of this name, nil where there is
+// none.
+func (t *tx) crossSigningKey(user todevice.UserID, name string) (json.RawMessage, error) {
+	keys, err := t.snapshot().crossSigningKeys(user)
+	if err != nil {
+		return nil, err
 	}
-	rows, err := t.query(crossSigningKeys, g.Target.String())
-	keys, err := collectCrossSigningKeys(rows, err)
 	for _, key := range []json.RawMessage{keys.Master, keys.SelfSigning, keys.UserSigning} {
-		exists = exists || key != nil && todevice.PublicKey(key) == g.TargetKey
+		if key != nil && todevice.PublicKey(key) == name {
+			return key, nil
+		}
 	}
-	return "", exists, err
+	return nil, nil
 }
 
 // SignaturesBy gives the signatures a user has made of the keys of others, by the

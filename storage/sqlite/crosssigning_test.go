@@ -31,16 +31,49 @@ func signature(signer todevice.UserID, key string, target todevice.UserID, targe
 	return todevice.Signature{Signer: signer, KeyID: "ed25519:" + key, Target: target, TargetKey: targetKey, Signature: "later"}
 }
 
-func sign(t testing.TB, s *Store, signatures ...todevice.Signature) {
+// sign adds signatures of the keys as they are, and gives how many were kept.
+func sign(t testing.TB, s *Store, signatures ...todevice.Signature) (kept int) {
 	t.Helper()
-	if err := s.AddSignatures(context.Background(), signatures); err != nil {
+	for i, g := range signatures {
+		signatures[i].Object = object(t, s, g.Target, g.TargetKey)
+	}
+	late, err := s.AddSignatures(context.Background(), signatures)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return len(signatures) - len(late)
 }
 
+// object gives the key of this name, nil where there is none.
+func object(t testing.TB, s *Store, user todevice.UserID, name string) json.RawMessage {
+	t.Helper()
+	if user.Server == here {
+		if devices := query(t, s, user, user.Localpart, name).Devices; len(devices) > 0 {
+			return devices[0].Keys
+		}
+	}
+	keys := keysOf(t, s, user)
+	for _, key := range []json.RawMessage{keys.Master, keys.SelfSigning, keys.UserSigning} {
+		if key != nil && todevice.PublicKey(key) == name {
+			return key
+		}
+	}
+	return nil
+}
+
+func keysOf(t testing.TB, s *Store, user todevice.UserID) todevice.CrossSigningKeys {
+	t.Helper()
+	keys, err := s.CrossSigningKeys(context.Background(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// set puts keys in the place of those that are there.
 func set(t testing.TB, s *Store, user todevice.UserID, keys todevice.CrossSigningKeys) {
 	t.Helper()
-	if err := s.SetCrossSigningKeys(context.Background(), user, keys); err != nil {
+	if err := s.SetCrossSigningKeys(context.Background(), user, keysOf(t, s, user), keys); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -98,6 +131,8 @@ func TestSignaturesAreSeenByThoseWhoMay(t *testing.T) {
 	alice, bob, carol := device.User, register(t, s, "bob", "B").User, register(t, s, "carol", "C").User
 	upload(t, s, device, todevice.KeyUpload{DeviceKeys: identity("alice", "A", "k")})
 	set(t, s, alice, crossSigning("M", "S", "U"))
+	set(t, s, bob, crossSigning("BM", "", "BU"))
+	set(t, s, carol, crossSigning("CM", "", "CU"))
 	sign(t, s,
 		signature(alice, "S", alice, "A"), signature(alice, "A", alice, "M"),
 		signature(bob, "BU", alice, "M"), signature(carol, "CU", alice, "M"),
@@ -148,9 +183,8 @@ func TestNewMasterKeyTakesTheOthersAway(t *testing.T) {
 		{crossSigning("M3", "", ""), "M3 - -"},
 	} {
 		set(t, s, alice, step.given)
-		keys, err := s.CrossSigningKeys(context.Background(), alice)
-		if err != nil || names(keys) != step.want {
-			t.Errorf("after %q: %q, want %q (%v)", names(step.given), names(keys), step.want, err)
+		if got := names(keysOf(t, s, alice)); got != step.want {
+			t.Errorf("after %q: %q, want %q", names(step.given), got, step.want)
 		}
 	}
 }
@@ -161,18 +195,16 @@ func TestSignaturesGoWithTheirKey(t *testing.T) {
 	alice, bob := device.User, register(t, s, "bob", "B").User
 	upload(t, s, device, todevice.KeyUpload{DeviceKeys: identity("alice", "A", "k")})
 	set(t, s, alice, crossSigning("M1", "S1", "U1"))
+	set(t, s, bob, crossSigning("BM", "", "BU"))
 	sign(t, s, signature(alice, "S1", alice, "A"), signature(bob, "BU", alice, "M1"))
 	set(t, s, alice, crossSigning("M2", "S2", "U2"))
 	if n := rows(t, s, "signatures"); n != 0 {
 		t.Errorf("%d signatures on or by replaced keys are left", n)
 	}
-	sign(t, s, signature(alice, "S2", alice, "A"), signature(bob, "BU", alice, "M1"))
-	if n := rows(t, s, "signatures"); n != 1 {
-		t.Errorf("%d signatures, want that on the device and none on a key that is gone", n)
-	}
+	sign(t, s, signature(alice, "S2", alice, "A"), signature(alice, "A", alice, "M2"))
 	upload(t, s, device, todevice.KeyUpload{DeviceKeys: identity("alice", "A", "other")})
 	if n := rows(t, s, "signatures"); n != 0 {
-		t.Error("a signature on the device's old keys is left")
+		t.Error("a signature on the device's old keys, or with them, is left")
 	}
 }
 
@@ -183,6 +215,7 @@ func TestWhoHearsOfCrossSigningChanges(t *testing.T) {
 	remote := todevice.UserID{Localpart: "rita", Server: "there.test"}
 	upload(t, s, device, todevice.KeyUpload{DeviceKeys: identity("alice", "A", "k")})
 	set(t, s, bob, crossSigning("BM", "", ""))
+	set(t, s, remote, crossSigning("RM", "", ""))
 	for _, step := range []struct {
 		name     string
 		do       func()
@@ -216,6 +249,9 @@ func TestSignerSeesOwnSignaturesOnKeysOfOtherServers(t *testing.T) {
 	s := newStore(t)
 	alice, bob := register(t, s, "alice", "A").User, register(t, s, "bob", "B").User
 	remote := todevice.UserID{Localpart: "rita", Server: "there.test"}
+	set(t, s, alice, crossSigning("M", "", "U"))
+	set(t, s, bob, crossSigning("BM", "", "U"))
+	set(t, s, remote, crossSigning("RM", "", ""))
 	sign(t, s, signature(alice, "U", remote, "RM"), signature(bob, "U", remote, "RM"))
 	got, err := s.SignaturesBy(context.Background(), alice)
 	want := `{"@rita:there.test":{"RM":{"@alice:here.test":{"ed25519:U":"later"}}}}`
@@ -226,8 +262,71 @@ func TestSignerSeesOwnSignaturesOnKeysOfOtherServers(t *testing.T) {
 
 func TestKeysOfNobodyAreRefused(t *testing.T) {
 	s := newStore(t)
-	err := s.SetCrossSigningKeys(context.Background(), todevice.UserID{Localpart: "nobody", Server: here}, crossSigning("M", "", ""))
+	nobody := todevice.UserID{Localpart: "nobody", Server: here}
+	err := s.SetCrossSigningKeys(context.Background(), nobody, todevice.CrossSigningKeys{}, crossSigning("M", "", ""))
 	if !errors.Is(err, todevice.ErrUnknownUser) || rows(t, s, "cross_signing_keys") != 0 {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestKeysAreReplacedByThoseWhoKnowThemOnly(t *testing.T) {
+	s := newStore(t)
+	alice := register(t, s, "alice", "A").User
+	set(t, s, alice, crossSigning("M", "S", "U"))
+	head := s.Head()
+	for _, from := range []todevice.CrossSigningKeys{{}, crossSigning("M", "S", ""), crossSigning("M", "S2", "U"), crossSigning("M2", "S", "U")} {
+		err := s.SetCrossSigningKeys(context.Background(), alice, from, crossSigning("M3", "S3", "U3"))
+		if got := names(keysOf(t, s, alice)); !errors.Is(err, todevice.ErrKeysChanged) || got != "M S U" || s.Head() != head {
+			t.Errorf("from %q: %v, and the keys are %q", names(from), err, got)
+		}
+	}
+}
+
+func TestDeviceAndKeyHaveDifferentNames(t *testing.T) {
+	s := newStore(t)
+	alice := register(t, s, "alice", "A").User
+	bob := register(t, s, "bob", "B").User
+	for _, keys := range []todevice.CrossSigningKeys{crossSigning("A", "S", "U"), crossSigning("M", "A", "U"), crossSigning("M", "S", "A")} {
+		err := s.SetCrossSigningKeys(context.Background(), alice, todevice.CrossSigningKeys{}, keys)
+		if got := names(keysOf(t, s, alice)); !errors.Is(err, todevice.ErrNameInUse) || got != "- - -" {
+			t.Errorf("%q: %v, and the keys are %q", names(keys), err, got)
+		}
+	}
+	set(t, s, bob, crossSigning("A", "S", "U")) // alice's device has nothing to do with that
+	for _, name := range []string{"A", "S", "U"} {
+		_, err := s.Login(context.Background(), "bob", todevice.Login{DeviceID: name, Token: name})
+		if !errors.Is(err, todevice.ErrNameInUse) || rows(t, s, "devices") != 2 {
+			t.Errorf("a device %s: %v", name, err)
+		}
+	}
+}
+
+// A request checks what it was sent against the keys as they are. By the time it
+// writes, these may be others.
+func TestSignatureThatComesTooLateIsLeftOut(t *testing.T) {
+	s := newStore(t)
+	device, phone := register(t, s, "alice", "A"), register(t, s, "alice", "PHONE")
+	alice := device.User
+	keys := identity("alice", "A", "k")
+	upload(t, s, device, todevice.KeyUpload{DeviceKeys: keys})
+	upload(t, s, phone, todevice.KeyUpload{DeviceKeys: identity("alice", "PHONE", "p")})
+	set(t, s, alice, crossSigning("M1", "S1", "U1"))
+	of := func(key json.RawMessage, g todevice.Signature) todevice.Signature {
+		g.Object = key
+		return g
+	}
+	set(t, s, alice, crossSigning("M2", "S2", "U2"))
+	if err := s.DeleteDevice(context.Background(), phone.Inbox); err != nil {
+		t.Fatal(err)
+	}
+	late := []todevice.Signature{
+		of(identity("alice", "A", "other"), signature(alice, "S2", alice, "A")), // of keys the device has no more
+		of(keys, signature(alice, "S1", alice, "A")),                            // by a key that was replaced
+		of(crossSigningKey("M1"), signature(alice, "A", alice, "M1")),           // of one that was
+		of(crossSigningKey("M2"), signature(alice, "PHONE", alice, "M2")),       // by a device that is gone
+	}
+	got, err := s.AddSignatures(context.Background(), append(late, of(keys, signature(alice, "S2", alice, "A"))))
+	if err != nil || len(got) != len(late) || rows(t, s, "signatures") != 1 {
+		t.Errorf("%d were left out, want %d, and %d kept, want 1 (%v)", len(got), len(late), rows(t, s, "signatures"), err)
 	}
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -38,10 +39,16 @@ func fillUser(t testing.TB, s *Store, bob, alice todevice.Device) {
 	set(t, s, alice.User, crossSigning("AM", "AS", "AU"))
 	sign(t, s, signature(bob.User, "U", alice.User, "AM"), signature(alice.User, "AU", bob.User, "M"))
 	name := "Bob"
+	_, filtered := s.MakeFilter(ctx, "bob", json.RawMessage(`{}`))
 	for _, err := range []error{
 		s.SetProfile(ctx, "bob", todevice.ProfileChange{DisplayName: &name}),
 		s.MakeOpenIDToken(ctx, "bob", "openid", time.Now().Add(time.Hour)),
 		s.MakeLoginToken(ctx, "bob", "login", time.Hour),
+		filtered,
+		s.SetAccountData(ctx, "bob", "m.test", json.RawMessage(`{}`)),
+		s.SetPresence(ctx, "bob", todevice.Online, nil),
+		s.NoteInterest(ctx, "bob", []todevice.UserID{{Localpart: "old", Server: there}}),
+		sweepInterest(s),
 		s.NoteInterest(ctx, "bob", []todevice.UserID{alice.User}),
 		s.NoteInterest(ctx, "alice", []todevice.UserID{bob.User}),
 		s.NoteRemoteInterest(ctx, there, []string{"bob"}),
@@ -50,6 +57,14 @@ func fillUser(t testing.TB, s *Store, bob, alice todevice.Device) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// sweepInterest loses all interest there is.
+func sweepInterest(s *Store) error {
+	return s.write(context.Background(), func(t *tx) error {
+		_, err := t.loseInterest(time.Now().Add(time.Hour))
+		return err
+	})
 }
 
 func TestDeactivationLeavesOnlyTheNameAndWhatIsToBeTold(t *testing.T) {

@@ -126,13 +126,10 @@ func TestEachServerIsToldOfKeysDeletionsAndSigningKeys(t *testing.T) {
 	check("x.test", fmt.Sprintf(`"device_id":"B","stream_id":%d,"prev_id":[%d],"deleted":true},"edu_type":"m.device_list_update"}`, gone, keys))
 	check("y.test", fmt.Sprintf(`"device_id":"B","stream_id":%d,"prev_id":[],"deleted":true},"edu_type":"m.device_list_update"}`, gone))
 
-	err := s.SetCrossSigningKeys(ctx, a.User, todevice.CrossSigningKeys{
+	set(t, s, a.User, todevice.CrossSigningKeys{
 		Master: json.RawMessage(`{"keys":{"ed25519:m":"m"}}`), SelfSigning: json.RawMessage(`{"keys":{"ed25519:s":"s"}}`),
 		UserSigning: json.RawMessage(`{"keys":{"ed25519:u":"u"}}`),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, server := range []spec.ServerName{"x.test", "y.test"} {
 		check(server, `"master_key":{"keys":{"ed25519:m":"m"},"signatures":{}},"self_signing_key":{"keys":{"ed25519:s":"s"},"signatures":{}}},"edu_type":"m.signing_key_update"}`)
 	}

@@ -67,8 +67,8 @@ func (t *tx) knownDevice(inbox todevice.InboxID) (todevice.Device, error) {
 	return device, err
 }
 
-// setDeviceKeys keeps a device's identity. Signatures that were made of another one
-// are forgotten with it.
+// setDeviceKeys keeps a device's identity. Signatures that were made of another one,
+// or with it, are forgotten.
 func (t *tx) setDeviceKeys(device todevice.Device, keys []byte) error {
 	if keys == nil {
 		return nil
@@ -86,8 +86,7 @@ func (t *tx) setDeviceKeys(device todevice.Device, keys []byte) error {
 		return err
 	}
 	if old != nil && !sameKey(old, keys) {
-		_, err := t.exec(`DELETE FROM signatures WHERE target = ? AND target_key = ?`, device.User.String(), device.ID)
-		if err != nil {
+		if err := t.forgetSignatures(device.User, device.ID); err != nil {
 			return err
 		}
 	}

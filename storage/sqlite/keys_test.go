@@ -233,9 +233,7 @@ func fill(t testing.TB, s *Store, d, sender todevice.Device) {
 		FallbackKeys: oneTimes("F"),
 	})
 	claim(t, s, d)
-	if err := s.SetCrossSigningKeys(ctx, d.User, crossSigning("M", "S", "U")); err != nil {
-		t.Fatal(err)
-	}
+	set(t, s, d.User, crossSigning("M", "S", "U"))
 	if err := s.SetPusher(ctx, d.Inbox, todevice.Pusher{AppID: "app", PushKey: "k", JSON: json.RawMessage(`{}`)}, false); err != nil {
 		t.Fatal(err)
 	}

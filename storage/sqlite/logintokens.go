@@ -29,7 +29,7 @@ func (s *Store) MakeLoginToken(ctx context.Context, localpart, token string, lif
 }
 
 // LoginByToken is Login for whoever has a login token, which is used up with it. It
-// fails with todevice.ErrUnknownToken or todevice.ErrDeviceIsKey.
+// fails with todevice.ErrUnknownToken or todevice.ErrNameInUse.
 func (s *Store) LoginByToken(ctx context.Context, token string, l todevice.Login) (device todevice.Device, err error) {
 	key := tokenHash(token)
 	err = s.write(ctx, func(t *tx) error {

@@ -34,7 +34,7 @@ func TestLoginTokenLogsInOnceAndInTime(t *testing.T) {
 		}
 		// A login that is refused does not use the token up.
 		set(t, s, b.User, crossSigning("M", "S", "U"))
-		if _, err := s.LoginByToken(ctx, "second", todevice.Login{DeviceID: "S", Token: "t"}); !errors.Is(err, todevice.ErrDeviceIsKey) {
+		if _, err := s.LoginByToken(ctx, "second", todevice.Login{DeviceID: "S", Token: "t"}); !errors.Is(err, todevice.ErrNameInUse) {
 			t.Errorf("a device called as a key: %v", err)
 		}
 		if _, err := s.LoginByToken(ctx, "second", todevice.Login{DeviceID: "C", Token: "other"}); err != nil {
@@ -59,9 +59,9 @@ func TestLoginTokenLogsInOnceAndInTime(t *testing.T) {
 func TestDeviceIsNotNamedAsAKeyOfItsUser(t *testing.T) {
 	ctx := context.Background()
 	s := newStore(t)
-	b := register(t, s, "bob", "M")
+	b := register(t, s, "bob", "B")
 	set(t, s, b.User, crossSigning("M", "S", "U"))
-	for id, want := range map[string]error{"S": todevice.ErrDeviceIsKey, "U": todevice.ErrDeviceIsKey, "X": nil, "M": nil} {
+	for id, want := range map[string]error{"S": todevice.ErrNameInUse, "U": todevice.ErrNameInUse, "X": nil, "M": todevice.ErrNameInUse} {
 		if _, err := s.Login(ctx, "bob", todevice.Login{DeviceID: id, Token: id}); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", id, err, want)
 		}

@@ -155,7 +155,7 @@ func refusal(err error) bool {
 	for _, own := range []error{
 		todevice.ErrUnknownDevice, todevice.ErrInboxFull, todevice.ErrUnknownUser, todevice.ErrUserExists,
 		todevice.ErrUserDeactivated, todevice.ErrUnknownToken, todevice.ErrRegistrationToken, todevice.ErrTokenExists,
-		todevice.ErrDeviceIsKey, todevice.ErrTooMuchData,
+		todevice.ErrTooMuchData, todevice.ErrKeysChanged, todevice.ErrNameInUse,
 	} {
 		if errors.Is(err, own) {
 			return true
