@@ -86,7 +86,7 @@ func TestDeactivatedUserIsGoneForGood(t *testing.T) {
 	a2 := d.login("alice", "A2")
 	inboxes := []todevice.InboxID{d.inbox(a1), d.inbox(a2)}
 	d.want(d.do(http.MethodPut, "/_matrix/client/v3/profile/@alice:chappe.test/displayname", a1.token, `{"displayname":"Alice"}`), http.StatusOK, "")
-	session := d.challenge(d.do(http.MethodPost, "/_matrix/client/v3/account/deactivate", a1.token, ""), "")
+	session := d.challenge(d.ask(a1, http.MethodPost, "account/deactivate", "", ""), "")
 	d.challenge(d.ask(a1, http.MethodPost, "account/deactivate", password("alice", "wrong", session), ""), "M_FORBIDDEN")
 	d.want(d.ask(a1, http.MethodPost, "account/deactivate", password("bob", "secret", session), ""), http.StatusForbidden, "M_FORBIDDEN")
 	d.want(d.get("account/whoami", a2.token), http.StatusOK, "")

@@ -16,10 +16,10 @@ type proof struct {
 	operation uia.Operation // without its user
 }
 
-// readProof reads a body with auth in it, and gives its members. No body at all is an
-// empty one.
+// readProof reads a body with auth in it, and gives its members. A DELETE may come
+// without a body.
 func readProof(r *http.Request) (p proof, members map[string]json.RawMessage, err error) {
-	if r.ContentLength != 0 {
+	if r.Method != http.MethodDelete || r.ContentLength != 0 {
 		if members, err = httpapi.ReadObject(r); err != nil {
 			return proof{}, nil, err
 		}

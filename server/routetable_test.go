@@ -70,9 +70,17 @@ var table = []row{
 	{route: "GET {v3}/login", kind: open},
 	{route: "POST {v3}/login", kind: open, good: forbidden,
 		body: `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"bob"},"password":"wrong","device_id":"D2","initial_device_display_name":"n"}`},
+	{route: "POST {v3}/refresh", kind: open, body: `{"refresh_token":"none"}`, good: "401 M_UNKNOWN_TOKEN"},
 	{route: "POST {v3}/logout"},
 	{route: "POST {v3}/logout/all"},
 	{route: "GET {v3}/account/whoami"},
+	{route: "GET {v3}/account/3pid"},
+	{route: "POST {v3}/account/password", body: `{"new_password":"p","logout_devices":true,` + authentication + `}`, good: mustPass + " M_FORBIDDEN"},
+	{route: "POST {v3}/account/deactivate", body: `{` + authentication + `}`, good: mustPass + " M_FORBIDDEN"},
+	{route: "GET {v3}/admin/whois/{userId}"},
+	{route: "GET /_matrix/client/v1/register/m.login.registration_token/validity", kind: open, query: "token=none",
+		queries: map[string]outcome{"": missingParam}},
+	{route: "POST /_chappe/admin/v1/users/{userId}/login_token", good: forbidden},
 	{route: "GET /_synapse/admin/v1/register", kind: open},
 	{route: "POST /_synapse/admin/v1/register", kind: open, good: "400 M_UNKNOWN",
 		body: `{"nonce":"n","username":"u","password":"p","admin":false,"mac":"00"}`},
@@ -81,6 +89,8 @@ var table = []row{
 	{route: "GET {v3}/devices"},
 	{route: "GET {v3}/devices/{deviceId}"},
 	{route: "PUT {v3}/devices/{deviceId}", body: `{"display_name":"n"}`},
+	{route: "DELETE {v3}/devices/{deviceId}", good: mustPass},
+	{route: "POST {v3}/delete_devices", body: `{"devices":["D","E"],` + authentication + `}`, good: mustPass + " M_FORBIDDEN"},
 
 	// Messages.
 	{route: "PUT {v3}/sendToDevice/{eventType}/{txnId}", body: `{"messages":{"@bob:here.test":{"D":{"any":"thing"}}}}`,
@@ -152,6 +162,9 @@ var table = []row{
 	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages", kind: rtm,
 		body: `{"destination":"bob","payload":"p","enable_offline_messaging":true}`},
 }
+
+// The users of the tests have no password, so it is wrong.
+const authentication = `"auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"{userId}"},"password":"wrong","session":""}`
 
 // One bad PDU or EDU must not hold up the others, so what is in the lists is nobody's
 // mistake but their own.

@@ -28,6 +28,7 @@ func (a *Auth) UnmarshalJSON(raw []byte) error {
 		Type       string `json:"type"`
 		Session    string `json:"session"`
 		Identifier struct {
+			Type string `json:"type"`
 			User string `json:"user"`
 		} `json:"identifier"`
 		// User is the form from before there were identifiers.
@@ -39,11 +40,11 @@ func (a *Auth) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	*a = Auth{
-		Type: auth.Type, Session: auth.Session, User: auth.Identifier.User,
+		Type: auth.Type, Session: auth.Session, User: auth.User,
 		Password: passwords.DigestOf(auth.Password), Token: auth.Token,
 	}
-	if a.User == "" {
-		a.User = auth.User
+	if auth.Identifier.Type == "m.id.user" && auth.Identifier.User != "" {
+		a.User = auth.Identifier.User
 	}
 	return nil
 }

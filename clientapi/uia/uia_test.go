@@ -82,7 +82,10 @@ func TestStagePassedOnceHoldsForTheSessionAlone(t *testing.T) {
 }
 
 func TestBothFormsOfTheUserAreRead(t *testing.T) {
-	for _, text := range []string{`{"user":"alice"}`, `{"identifier":{"type":"m.id.user","user":"alice"},"user":"bob"}`} {
+	for _, text := range []string{
+		`{"user":"alice"}`, `{"identifier":{"type":"m.id.user","user":"alice"},"user":"bob"}`,
+		`{"identifier":{"type":"m.id.phone","user":"bob"},"user":"alice"}`,
+	} {
 		var auth uia.Auth
 		if err := json.Unmarshal([]byte(text), &auth); err != nil || auth.User != "alice" {
 			t.Errorf("%s: got %q, %v", text, auth.User, err)
