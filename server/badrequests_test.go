@@ -14,12 +14,18 @@ import (
 	_ "github.com/mattn/go-sqlite3" // reads the database beside the server
 )
 
-// first makes the one request of the peer after which the server has its keys.
+// first does what must have been done before: a peer's keys are known after its first
+// request, and a client has a token after its first /sync.
 func (c *calls) first() {
-	if c.row.kind == signed {
+	switch c.row.kind {
+	case signed:
 		q := call{method: http.MethodGet, path: "/_matrix/federation/v1/publicRooms"}
 		q.header = c.authorization(q)
 		c.expect("first request of a peer", q, fine)
+	case authed:
+		q := call{method: http.MethodGet, path: "/_matrix/client/v3/sync"}
+		q.header = c.authorization(q)
+		c.since, _ = c.do(q).body["next_batch"].(string)
 	}
 }
 
@@ -74,7 +80,7 @@ func (c *calls) paths() {
 	}
 	for query, want := range c.row.queries {
 		q := c.good()
-		q.query = query
+		q.query = c.fill(query)
 		q.header = c.authorization(q)
 		c.expect("query "+query, q, want)
 	}

@@ -163,8 +163,8 @@ type calls struct {
 	e    endpoint
 	row  row
 	user string // a localpart
-	// token is the user's.
-	token string
+	// token is the user's, since a token of its /sync.
+	token, since string
 }
 
 func newCalls(t *testing.T, w *whole, e endpoint, r row, user string) *calls {
@@ -181,7 +181,7 @@ type call struct {
 
 // good gives a request that is as it should be.
 func (c *calls) good() call {
-	q := call{method: c.e.method, path: c.path(nil), query: c.row.query}.with(c.fill(c.row.body))
+	q := call{method: c.e.method, path: c.path(nil), query: c.fill(c.row.query)}.with(c.fill(c.row.body))
 	q.header = c.authorization(q)
 	return q
 }
@@ -270,9 +270,9 @@ func (c *calls) value(name string) string {
 	return name + "1"
 }
 
-// fill puts what fits into a body.
+// fill puts what fits into a body or a query.
 func (c *calls) fill(body string) string {
-	return strings.NewReplacer("{userId}", c.value("userId"), "{userId.localpart}", c.user, "{deviceId}", "D").Replace(body)
+	return strings.NewReplacer("{userId}", c.value("userId"), "{userId.localpart}", c.user, "{deviceId}", "D", "{since}", c.since).Replace(body)
 }
 
 // An answer is what came back for a call.

@@ -99,6 +99,8 @@ var table = []row{
 		"full_state=maybe": invalidParam, "set_presence=away": invalidParam, "timeout=%zz": invalidParam}},
 
 	// Keys.
+	{route: "GET {v3}/keys/changes", query: "from={since}&to={since}",
+		queries: map[string]outcome{"": missingParam, "from=nonsense": invalidParam, "from={since}&to=nonsense": invalidParam}},
 	{route: "POST {v3}/keys/upload", body: `{"device_keys":{"user_id":"{userId}","device_id":"{deviceId}","algorithms":["m.olm"],` +
 		`"keys":{"ed25519:{deviceId}":"k"},"signatures":{"{userId}":{"ed25519:{deviceId}":"s"}}},` +
 		`"one_time_keys":{"signed_curve25519:A":{"key":"k"}},"fallback_keys":{"signed_curve25519:F":{"key":"k","fallback":true}}}`,
