@@ -32,7 +32,7 @@ func (c *calls) first() {
 // credentials are missing, or wrong.
 func (c *calls) credentials() {
 	missing, wrong := outcome("401 M_MISSING_TOKEN"), outcome("401 M_UNKNOWN_TOKEN")
-	bad := []string{"Bearer none", "bearer none"}
+	bad := []string{"Bearer " + secret, "bearer " + secret}
 	q := c.good()
 	switch c.row.kind {
 	case open:
@@ -58,7 +58,7 @@ func (c *calls) credentials() {
 		c.expect("credentials "+header, q, wrong)
 	}
 	if c.row.kind == authed {
-		q.query = strings.TrimPrefix(q.query+"&access_token=none", "&")
+		q.query = strings.TrimPrefix(q.query+"&access_token="+secret, "&")
 		c.expect("bad token in the query", q, wrong)
 	}
 }
@@ -103,7 +103,7 @@ func (c *calls) bodies() {
 	if c.row.kind == rtm {
 		notJSON, badJSON, tooLarge = "400 invalid_parameter", "400 invalid_parameter", "400 invalid_parameter"
 	}
-	for _, body := range []string{`{`, ``, `{"a":"` + "\xff" + `"}`, `{"a":NaN}`, `{"a":1}}`, `{'a':1}`, `{} {}`} {
+	for _, body := range []string{`{`, ``, `{"a":"` + "\xff" + `"}`, `{"a":NaN}`, `{"a":1}}`, `{'a':1}`, `{} {}`, secret, `{"a":"` + secret} {
 		c.expect("body "+body, c.bodied(body), notJSON)
 	}
 	for _, body := range []string{`[]`, `7`, `"x"`, `null`, `true`} {
@@ -192,7 +192,7 @@ func misshapen(text string) map[string][]string {
 // others gives one value of each other type.
 func others(node any) (list []any) {
 	all := map[string]any{
-		"string": "x", "json.Number": json.Number("7"), "bool": true, "[]interface {}": []any{}, "map[string]interface {}": map[string]any{},
+		"string": secret, "json.Number": json.Number("7"), "bool": true, "[]interface {}": []any{}, "map[string]interface {}": map[string]any{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if name != fmt.Sprintf("%T", node) {

@@ -16,8 +16,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gorilla/mux"
-	"github.com/sirupsen/logrus"
-	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/federationapi/remotetest"
@@ -26,32 +24,33 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-// A whole is a whole server without listeners, and a peer whose signature it can
-// check.
+// A whole is a whole server whose listeners nobody connects to, and a peer whose
+// signature it can check.
 type whole struct {
 	t      *testing.T
 	server *Server
 	cfg    config.Config
 	peer   *remotetest.Server
 	spec   *matrixspec.Spec
+	logs   *logs
+	given  []string // the tokens in all answers so far
 }
 
-func newWhole(t *testing.T) *whole {
+func newWhole(t *testing.T, driver string) *whole {
 	t.Helper()
 	cfg := config.Default()
 	cfg.ServerName = "here.test"
 	cfg.DataDir = filepath.Join(t.TempDir(), "data")
-	cfg.Client.Listen, cfg.Federation.Listen = "", ""
+	cfg.Client.Listen, cfg.Federation.Listen, cfg.Metrics.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Client.BaseURL = "https://here.test"
-	cfg.Registration.Open, cfg.Registration.SharedSecret = true, "the shared secret"
+	cfg.Registration.Open, cfg.Registration.SharedSecret = true, secret+" of registration"
 	cfg.RateLimits.Enabled = false
-	cfg.RTM.Apps = []config.RTMApp{{ID: "0123456789abcdef0123456789abcdef", Keys: []config.RTMKey{{Key: "the-key", Secret: "the-secret"}}}}
-	w := &whole{t: t, cfg: cfg, peer: &remotetest.Server{Name: "peer.test", ValidUntil: time.Now().Add(time.Hour)}}
+	cfg.RTM.Apps = []config.RTMApp{{ID: "0123456789abcdef0123456789abcdef", Keys: []config.RTMKey{{Key: "the-key", Secret: secret}}}}
+	w := &whole{t: t, cfg: cfg, logs: new(logs), peer: &remotetest.Server{Name: "peer.test", ValidUntil: time.Now().Add(time.Hour)}}
 	w.peer.Keys = append(w.peer.Keys, remotetest.Key("1"))
 	keys := direct{http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(w.peer.Object()) })}
-	log, _ := test.NewNullLogger()
 	var err error
-	if w.server, err = NewIn(Environment{Transport: keys}, cfg, logrus.NewEntry(log)); err != nil {
+	if w.server, err = NewIn(Environment{Driver: driver, Transport: keys}, cfg, w.logs.entry()); err != nil {
 		t.Fatal(err)
 	}
 	if w.spec, err = matrixspec.Load(); err != nil {
@@ -66,10 +65,16 @@ func newWhole(t *testing.T) *whole {
 	return w
 }
 
+// handler gives what answers at a listener.
+func (w *whole) handler(name string) http.Handler {
+	i := slices.IndexFunc(w.server.listeners, func(l *listener) bool { return l.name == name })
+	return w.server.listeners[i].http.Handler
+}
+
 // user makes a user with the device D, and gives its access token.
 func (w *whole) user(localpart string) (token string) {
 	w.t.Helper()
-	token = "token of " + localpart
+	token = secret + " of " + localpart
 	err := w.server.store.CreateUser(w.t.Context(), todevice.Account{Localpart: localpart})
 	if err == nil {
 		_, err = w.server.store.Login(w.t.Context(), localpart, todevice.Login{DeviceID: "D", Token: token})
@@ -90,7 +95,7 @@ type endpoint struct {
 func (w *whole) endpoints() (list []endpoint) {
 	w.t.Helper()
 	for router, handler := range map[*mux.Router]http.Handler{
-		w.server.clients: w.server.ClientHandler(), w.server.servers: w.server.FederationHandler(),
+		w.server.clients: w.handler("client"), w.server.servers: w.handler("federation"),
 	} {
 		err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
 			template, err := route.GetPathTemplate()
@@ -114,45 +119,50 @@ func (w *whole) endpoints() (list []endpoint) {
 // Every endpoint of the server has a row in the table, refuses what is not as the row
 // says with the error that is specified, and changes nothing in the database then.
 func TestEveryEndpointRefusesWhatIsBadAndChangesNothing(t *testing.T) {
-	w := newWhole(t)
+	w := newWhole(t, "")
+	allowed := make(map[string][]string) // the methods of each template
+	for _, e := range w.endpoints() {
+		allowed[e.template] = append(allowed[e.template], e.method)
+	}
+	w.each(func(c *calls) {
+		c.first()
+		before := w.dump()
+		c.credentials()
+		c.paths()
+		c.bodies()
+		c.wrongMethods(allowed[c.e.template])
+		if after := w.dump(); !maps.Equal(before, after) {
+			c.t.Errorf("bad requests changed the database:\n%s", difference(before, after))
+		}
+		if c.row.foreign == fine {
+			c.foreign() // is as good
+		}
+		c.expect("a good request", c.good(), either(c.row.good, fine))
+	})
+}
+
+// each calls do for every endpoint, in a test and with a user of its own. An endpoint
+// without a row fails the test, and a row without an endpoint.
+func (w *whole) each(do func(*calls)) {
+	w.t.Helper()
 	rows := make(map[string]row)
 	for _, r := range table {
 		for _, prefix := range []string{"/_matrix/client/v3", "/_matrix/client/r0"} {
 			rows[strings.Replace(r.route, "{v3}", prefix, 1)] = r
 		}
 	}
-	endpoints := w.endpoints()
-	allowed := make(map[string][]string) // the methods of each template
-	for _, e := range endpoints {
-		allowed[e.template] = append(allowed[e.template], e.method)
-	}
-	for i, e := range endpoints {
+	for i, e := range w.endpoints() {
 		route := e.method + " " + e.template
 		r, ok := rows[route]
 		if !ok {
-			t.Errorf("%s has no row in the table", route)
+			w.t.Errorf("%s has no row in the table", route)
 			continue
 		}
 		delete(rows, route)
-		t.Run(route, func(t *testing.T) {
-			c := newCalls(t, w, e, r, fmt.Sprintf("user%d", i))
-			c.first()
-			before := w.dump()
-			c.credentials()
-			c.paths()
-			c.bodies()
-			c.wrongMethods(allowed[e.template])
-			if after := w.dump(); !maps.Equal(before, after) {
-				t.Errorf("bad requests changed the database:\n%s", difference(before, after))
-			}
-			if c.row.foreign == fine {
-				c.foreign() // is as good
-			}
-			c.expect("a good request", c.good(), either(r.good, fine))
-		})
+		w.t.Run(route, func(t *testing.T) { do(newCalls(t, w, e, r, fmt.Sprintf("user%d", i))) })
 	}
 	for route := range rows {
-		t.Errorf("%s has a row, but is no endpoint", route)
+		w.t.Errorf("%s has a row, but is no endpoint", route)
 	}
 }
 
@@ -165,6 +175,8 @@ type calls struct {
 	user string // a localpart
 	// token is the user's, since a token of its /sync.
 	token, since string
+	// txn is part of transaction IDs.
+	txn int
 }
 
 func newCalls(t *testing.T, w *whole, e endpoint, r row, user string) *calls {
@@ -208,7 +220,7 @@ func (c *calls) authorization(q call) http.Header {
 		return http.Header{"Authorization": {"Bearer " + c.token}}
 	case rtm:
 		header := http.Request{Header: http.Header{}}
-		header.SetBasicAuth("the-key", "the-secret")
+		header.SetBasicAuth("the-key", secret)
 		return header.Header
 	case signed:
 		return http.Header{"Authorization": {c.sign(q)}}
@@ -267,7 +279,7 @@ func (c *calls) value(name string) string {
 	case "eventType":
 		return "m.test"
 	}
-	return name + "1"
+	return fmt.Sprint(name, "-", c.user, "-", c.txn)
 }
 
 // fill puts what fits into a body or a query.
@@ -298,6 +310,7 @@ func (c *calls) do(q call) answer {
 	if err := json.Unmarshal(recorder.Body.Bytes(), &a.body); err != nil {
 		c.t.Errorf("%s %s: the answer is no object: %s", q.method, q.uri(), a.raw)
 	}
+	c.w.given = append(c.w.given, a.secrets()...)
 	return a
 }
 
@@ -391,9 +404,9 @@ func (c *calls) wrongMethods(allowed []string) {
 }
 
 func TestUnknownPathsAreUnrecognizedUnderEveryPrefix(t *testing.T) {
-	w := newWhole(t)
-	for name, handler := range map[string]http.Handler{"client": w.server.ClientHandler(), "federation": w.server.FederationHandler()} {
-		c := &calls{t: t, w: w, e: endpoint{handler: handler}}
+	w := newWhole(t, "")
+	for _, name := range []string{"client", "federation"} {
+		c := &calls{t: t, w: w, e: endpoint{handler: w.handler(name)}}
 		for _, path := range []string{
 			"/_matrix/client", "/_matrix/client/", "/_matrix/client/v3/", "/_matrix/client/v3/nothing", "/_matrix/client/v4/sync",
 			"/_matrix/client/v1/auth_metadata", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
@@ -414,8 +427,8 @@ func TestUnknownPathsAreUnrecognizedUnderEveryPrefix(t *testing.T) {
 }
 
 func TestEveryPathForClientsAnswersPreflightRequests(t *testing.T) {
-	w := newWhole(t)
-	paths := map[string]http.Handler{"/_matrix/client/v3/nothing": w.server.ClientHandler()}
+	w := newWhole(t, "")
+	paths := map[string]http.Handler{"/_matrix/client/v3/nothing": w.handler("client")}
 	for _, e := range w.endpoints() {
 		if forBrowsers(e.template) {
 			paths[e.template] = e.handler

@@ -62,14 +62,14 @@ var table = []row{
 	{route: "GET /.well-known/matrix/client", kind: open},
 
 	// Accounts.
-	{route: "POST {v3}/register", kind: open, body: `{"username":"new.{userId.localpart}","password":"p","device_id":"D2",` +
+	{route: "POST {v3}/register", kind: open, body: `{"username":"new.{userId.localpart}","password":"s3cr3t","device_id":"D2",` +
 		`"initial_device_display_name":"n","inhibit_login":false,"auth":{"type":"m.login.dummy"}}`,
 		queries: map[string]outcome{"kind=guest": "403 M_GUEST_ACCESS_FORBIDDEN", "kind=other": invalidParam}},
 	{route: "GET {v3}/register/available", kind: open, query: "username=somebody.new",
 		queries: map[string]outcome{"": missingParam, "username=b%C3%A4r": "400 M_INVALID_USERNAME", "username=bob": "400 M_USER_IN_USE"}},
 	{route: "GET {v3}/login", kind: open},
 	{route: "POST {v3}/login", kind: open, good: forbidden,
-		body: `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"bob"},"password":"wrong","device_id":"D2","initial_device_display_name":"n"}`},
+		body: `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"bob"},"password":"wrong s3cr3t","device_id":"D2","initial_device_display_name":"n"}`},
 	{route: "POST {v3}/refresh", kind: open, body: `{"refresh_token":"none"}`, good: "401 M_UNKNOWN_TOKEN"},
 	{route: "POST {v3}/logout"},
 	{route: "POST {v3}/logout/all"},
@@ -83,7 +83,7 @@ var table = []row{
 	{route: "POST /_chappe/admin/v1/users/{userId}/login_token", good: forbidden},
 	{route: "GET /_synapse/admin/v1/register", kind: open},
 	{route: "POST /_synapse/admin/v1/register", kind: open, good: "400 M_UNKNOWN",
-		body: `{"nonce":"n","username":"u","password":"p","admin":false,"mac":"00"}`},
+		body: `{"nonce":"s3cr3t","username":"u","password":"s3cr3t","admin":false,"mac":"00"}`},
 
 	// Devices.
 	{route: "GET {v3}/devices"},
@@ -93,7 +93,7 @@ var table = []row{
 	{route: "POST {v3}/delete_devices", body: `{"devices":["D","E"],` + authentication + `}`, good: mustPass + " M_FORBIDDEN"},
 
 	// Messages.
-	{route: "PUT {v3}/sendToDevice/{eventType}/{txnId}", body: `{"messages":{"@bob:here.test":{"D":{"any":"thing"}}}}`,
+	{route: "PUT {v3}/sendToDevice/{eventType}/{txnId}", body: `{"messages":{"@bob:here.test":{"D":{"any":"s3cr3t"}}}}`,
 		wrong: map[string]outcome{"messages @bob:here.test D any": fine}, limit: 20 << 20},
 	{route: "GET {v3}/sync", queries: map[string]outcome{"since=nonsense": invalidParam, "timeout=soon": invalidParam, "filter=%7B": invalidParam,
 		"full_state=maybe": invalidParam, "set_presence=away": invalidParam, "timeout=%zz": invalidParam}},
@@ -102,8 +102,8 @@ var table = []row{
 	{route: "GET {v3}/keys/changes", query: "from={since}&to={since}",
 		queries: map[string]outcome{"": missingParam, "from=nonsense": invalidParam, "from={since}&to=nonsense": invalidParam}},
 	{route: "POST {v3}/keys/upload", body: `{"device_keys":{"user_id":"{userId}","device_id":"{deviceId}","algorithms":["m.olm"],` +
-		`"keys":{"ed25519:{deviceId}":"k"},"signatures":{"{userId}":{"ed25519:{deviceId}":"s"}}},` +
-		`"one_time_keys":{"signed_curve25519:A":{"key":"k"}},"fallback_keys":{"signed_curve25519:F":{"key":"k","fallback":true}}}`,
+		`"keys":{"ed25519:{deviceId}":"s3cr3t"},"signatures":{"{userId}":{"ed25519:{deviceId}":"s3cr3t"}}},` +
+		`"one_time_keys":{"signed_curve25519:A":{"key":"s3cr3t"}},"fallback_keys":{"signed_curve25519:F":{"key":"s3cr3t","fallback":true}}}`,
 		wrong: map[string]outcome{
 			"one_time_keys signed_curve25519:A": fine, "fallback_keys signed_curve25519:F": fine,
 		}},
@@ -126,7 +126,7 @@ var table = []row{
 
 	// What other servers ask.
 	{route: "GET /_matrix/federation/v1/version", kind: open},
-	{route: "GET /_matrix/federation/v1/openid/userinfo", kind: open, query: "access_token=none", good: "401 M_UNKNOWN_TOKEN",
+	{route: "GET /_matrix/federation/v1/openid/userinfo", kind: open, query: "access_token=s3cr3t", good: "401 M_UNKNOWN_TOKEN",
 		queries: map[string]outcome{"": "401 M_MISSING_TOKEN"}},
 	{route: "PUT /_matrix/federation/v1/send/{txnId}", kind: signed, body: transaction, wrong: inTransaction},
 	{route: "PUT /_matrix/federation/v1/send/{txnId}/", kind: signed, body: transaction, wrong: inTransaction},
@@ -162,7 +162,7 @@ var table = []row{
 
 	// RTM, whose errors have a form of their own.
 	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages", kind: rtm,
-		body: `{"destination":"bob","payload":"p","enable_offline_messaging":true}`},
+		body: `{"destination":"bob","payload":"s3cr3t","enable_offline_messaging":true}`},
 }
 
 // The users of the tests have no password, so it is wrong.
@@ -170,7 +170,7 @@ const authentication = `"auth":{"type":"m.login.password","identifier":{"type":"
 
 // One bad PDU or EDU must not hold up the others, so what is in the lists is nobody's
 // mistake but their own.
-const transaction = `{"origin":"peer.test","origin_server_ts":1,"pdus":[{}],"edus":[{"edu_type":"m.typing","content":{}}]}`
+const transaction = `{"origin":"peer.test","origin_server_ts":1,"pdus":[{}],"edus":[{"edu_type":"m.direct_to_device","content":{"sender":"@a:peer.test","type":"t","messages":{"@bob:here.test":{"D":{"any":"s3cr3t"}}}}}]}`
 
 var inTransaction = map[string]outcome{"origin_server_ts": fine, "pdus 0": fine, "edus 0": fine}
 
