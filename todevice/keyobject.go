@@ -107,13 +107,12 @@ func (d DeviceKeys) Object() (json.RawMessage, error) {
 // PublicKey gives the public key of a cross-signing key, by which signatures name
 // it; "" where the object has none.
 func PublicKey(crossSigning json.RawMessage) string {
-	var key struct {
-		Keys map[string]string `json:"keys"`
-	}
-	if json.Unmarshal(crossSigning, &key) != nil {
+	// A struct would read "Keys", too, and so another key than the one that is signed.
+	var members, keys map[string]json.RawMessage
+	if json.Unmarshal(crossSigning, &members) != nil || json.Unmarshal(members["keys"], &keys) != nil {
 		return ""
 	}
-	for name := range key.Keys { // there is one
+	for name := range keys { // there is one
 		_, public, _ := strings.Cut(name, ":")
 		return public
 	}

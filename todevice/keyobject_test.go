@@ -39,3 +39,16 @@ func TestDeviceNameStandsUnderUnsigned(t *testing.T) {
 		}
 	}
 }
+
+func TestPublicKeyIsTheOneThatIsMeant(t *testing.T) {
+	for _, c := range []struct{ key, want string }{
+		{`{"keys":{"ed25519:a+/b":"a+/b"},"Keys":{"ed25519:c":"c"}}`, "a+/b"},
+		{`{"KEYS":{"ed25519:c":"c"}}`, ""},
+		{`{"keys":[]}`, ""},
+		{`[]`, ""},
+	} {
+		if got := todevice.PublicKey(json.RawMessage(c.key)); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.key, got, c.want)
+		}
+	}
+}
