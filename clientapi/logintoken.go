@@ -43,11 +43,11 @@ func (s *Server) loginToken(ctx context.Context, device todevice.Device, userID 
 func (s *Server) LoginToken(ctx context.Context, name string, lifetime time.Duration) (string, error) {
 	localpart, ok := s.localpart(name)
 	if !ok {
-		return "", todevice.ErrUnknownUser
+		return "", fmt.Errorf("user %q: %w", name, todevice.ErrUnknownUser)
 	}
 	token := newToken(loginToken)
 	if err := s.store.MakeLoginToken(ctx, localpart, token, lifetime); err != nil {
-		return "", fmt.Errorf("make a login token: %w", err)
+		return "", fmt.Errorf("user %q: %w", name, err)
 	}
 	return token, nil
 }

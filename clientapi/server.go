@@ -35,6 +35,7 @@ type Config struct {
 // by the errors of package todevice.
 type Store interface {
 	CreateUser(context.Context, todevice.Account) error
+	AddRegistrationToken(context.Context, todevice.RegistrationToken) error
 	RegistrationTokenValid(ctx context.Context, token string) (bool, error)
 	AnyRegistrationTokenValid(context.Context) (bool, error)
 	// Register makes the user and the first device in one transaction.

@@ -12,11 +12,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/clientapi"
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
@@ -44,10 +46,10 @@ func controlPath(cfg config.Config) string { return filepath.Join(cfg.DataDir, c
 // listenControl binds the control socket, for the owner of the process alone. A
 // server that cannot have one runs without it. The data folder is locked, so a
 // socket that is there is left over.
-func (s *Server) listenControl(path string) error {
+func (s *Server) listenControl(path string, accounts *clientapi.Server) error {
 	log := s.log.WithField("listener", "control")
 	if len(path) > maxSocketPath {
-		log.Warnf("the path of data_dir is too long for a control socket (%d bytes, at most %d): chappe federation retry cannot tell this server anything",
+		log.Warnf("the path of data_dir is too long for a control socket (%d bytes, at most %d): commands cannot tell this server anything",
 			len(path), maxSocketPath)
 		return nil
 	}
@@ -56,14 +58,17 @@ func (s *Server) listenControl(path string) error {
 	}
 	bound, err := net.Listen("unix", path)
 	if err != nil {
-		log.WithError(err).Warn("no control socket can be made here: chappe federation retry cannot tell this server anything")
+		log.WithError(err).Warn("no control socket can be made here: commands cannot tell this server anything")
 		return nil
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(fmt.Errorf("protect the control socket: %w", err), bound.Close())
 	}
 	handler := http.NewServeMux()
-	handler.HandleFunc("POST "+retryPath, s.retry)
+	handler.HandleFunc("POST "+retryPath, controlled(s.retry))
+	for path, change := range userChanges(accounts) {
+		handler.HandleFunc("POST "+path, controlled(change))
+	}
 	s.listeners = append(s.listeners, &listener{name: "control", listener: bound, log: log, http: &http.Server{
 		Handler:           httpapi.AccessLog(log, httpapi.Recover(log, handler)),
 		ReadTimeout:       controlTimeout,
@@ -75,17 +80,31 @@ func (s *Server) listenControl(path string) error {
 }
 
 // retry ends the back-off of a server, and forgets where it was found.
-func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
-	var request retryRequest
-	err := json.NewDecoder(io.LimitReader(r.Body, controlLimit)).Decode(&request)
-	if err != nil || !todevice.ValidServerName(request.Server) {
-		http.Error(w, "not a server name", http.StatusBadRequest)
-		return
+func (s *Server) retry(_ context.Context, request retryRequest) error {
+	if !todevice.ValidServerName(request.Server) {
+		return errors.New("not a server name")
 	}
 	s.client.Forget(request.Server)
 	s.queue.PeerAlive(request.Server)
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, "{}\n")
+	return nil
+}
+
+// controlled makes a handler of what a request has done. The one who asks is the
+// operator, and is told of an error as it is.
+func controlled[Request any](do func(context.Context, Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var request Request
+		err := json.NewDecoder(io.LimitReader(r.Body, controlLimit)).Decode(&request)
+		if err == nil {
+			err = do(r.Context(), request)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, "{}\n")
+	}
 }
 
 // tell sends a request to the server that runs on the data folder. It is false
@@ -113,7 +132,13 @@ func tell(ctx context.Context, cfg config.Config, path string, request any) (tol
 	case err != nil:
 		return false, fmt.Errorf("tell the server: %w", err)
 	}
-	defer func() { _ = answer.Body.Close() }() // its words do not matter
+	words, err := io.ReadAll(io.LimitReader(answer.Body, controlLimit))
+	if err = errors.Join(err, answer.Body.Close()); err != nil {
+		return false, fmt.Errorf("tell the server: %w", err)
+	}
+	if answer.StatusCode == http.StatusUnprocessableEntity {
+		return false, errors.New(strings.TrimSpace(string(words)))
+	}
 	if answer.StatusCode != http.StatusOK {
 		return false, fmt.Errorf("tell the server: it answered HTTP %d", answer.StatusCode)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -24,7 +23,7 @@ import (
 func Backlogs(ctx context.Context, cfg config.Config) ([]todevice.Backlog, error) {
 	backlogs, err := sqlite.ReadBacklogs(ctx, databasePath(cfg))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no database in %s: no server has run with this configuration yet, or it was started in another folder", cfg.DataDir)
+		err = databaseExists(cfg) // has the words for it
 	}
 	return backlogs, err
 }
@@ -40,15 +39,7 @@ func RetryServer(ctx context.Context, cfg config.Config, name spec.ServerName) (
 	if told || err != nil {
 		return told, err
 	}
-	if _, err := os.Stat(databasePath(cfg)); err != nil {
-		_, err := Backlogs(ctx, cfg) // has the words for it
-		return false, err
-	}
-	store, err := openStore(cfg, sqlite.Options{})
-	if err != nil {
-		return false, err
-	}
-	return false, errors.Join(store.ForgetFailures(ctx, name), store.Close())
+	return false, onDatabase(cfg, func(store *sqlite.Store) error { return store.ForgetFailures(ctx, name) })
 }
 
 // A Probe is what trying to reach a server has shown.

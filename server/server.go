@@ -114,7 +114,8 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	clients := httpapi.NewRouter()
 	syncapi.New(s.store, notifier, log.WithField("part", "sync")).Routes(clients)
 	others := asking{s.client, s.queue}
-	clientapi.New(clientConfig(cfg), s.store, messages, notifier, others, log.WithField("part", "client")).Routes(clients)
+	accounts := clientapi.New(clientConfig(cfg), s.store, messages, notifier, others, log.WithField("part", "client"))
+	accounts.Routes(clients)
 	keys.New(cfg.ServerName, s.store, notifier, others, log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
 	s.clients = clients
@@ -149,7 +150,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 		}
 	}
 	if len(s.listeners) > 0 {
-		if err := s.listenControl(controlPath(cfg)); err != nil {
+		if err := s.listenControl(controlPath(cfg), accounts); err != nil {
 			return nil, err
 		}
 	}

@@ -14,6 +14,15 @@ type Account struct {
 	RegistrationToken string
 }
 
+// AccountInfo is what an operator is shown of a user.
+type AccountInfo struct {
+	Localpart   string
+	Admin       bool
+	Devices     int
+	Created     time.Time
+	Deactivated time.Time // zero for a user who is not
+}
+
 // A Login asks for a device and an access token for it.
 type Login struct {
 	DeviceID string

@@ -17,8 +17,16 @@ type commands struct {
 	Serve       serve       `cmd:"" default:"withargs" help:"Run the homeserver (the default). Without --config it is a playground: loopback only, registration open, data in ./data."`
 	CheckConfig checkConfig `cmd:"" help:"Read a configuration, report all its mistakes, and change nothing."`
 	User        struct {
-		Add userAdd `cmd:"" help:"Make an account. The password is read from standard input. Works while the server runs, too."`
-	} `cmd:"" help:"Manage accounts."`
+		Add           userAdd           `cmd:"" help:"Make an account. The password is read from standard input."`
+		List          userList          `cmd:"" help:"List all accounts."`
+		ResetPassword userResetPassword `cmd:"" help:"Give a user another password, read from standard input, and log all devices out."`
+		Deactivate    userDeactivate    `cmd:"" help:"End an account for ever, with all that belongs to it. Nobody gets its name again."`
+		LoginToken    userLoginToken    `cmd:"" help:"Print a token with which a user can log in once (login type m.login.token)."`
+	} `cmd:"" help:"Manage accounts. All of it works while the server runs, too."`
+	Token struct {
+		Add  tokenAdd  `cmd:"" help:"Make a token with which strangers can register where registration is closed, and print it."`
+		List tokenList `cmd:"" help:"List all registration tokens."`
+	} `cmd:"" help:"Manage registration tokens. All of it works while the server runs, too."`
 	Keys struct {
 		Show   keysShow   `cmd:"" help:"Print the ID and the public half of the signing key, and of those it has replaced."`
 		Rotate keysRotate `cmd:"" help:"Make a new signing key. Other servers are told that the old one is not to be used any more. Restart the server afterwards."`
