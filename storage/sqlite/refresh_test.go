@@ -98,6 +98,25 @@ func TestOldTokensWorkUntilANewOneIsUsed(t *testing.T) {
 	}
 }
 
+func TestTokensThatWereGivenOutTogetherEndTogether(t *testing.T) {
+	s := newStore(t)
+	d := loginFor(t, s)
+	for n := 2; n <= 3; n++ {
+		if err := s.refreshTo("r1", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 { // both are remembered
+		use(t, s, "a2", nil)
+		use(t, s, "a3", nil)
+	}
+	if err := s.DeleteDevice(context.Background(), d.Inbox); err != nil {
+		t.Fatal(err)
+	}
+	use(t, s, "a2", todevice.ErrUnknownToken)
+	use(t, s, "a3", todevice.ErrUnknownToken)
+}
+
 func TestTokensThatAreNeverUsedAreFew(t *testing.T) {
 	s := newStore(t)
 	loginFor(t, s)
