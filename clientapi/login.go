@@ -131,7 +131,8 @@ func (s *Server) loginDevice(ctx context.Context, q loginQuery, login todevice.L
 	if !ok {
 		return todevice.Device{}, httpapi.Forbidden("This user is not of this server")
 	}
-	if err := s.checkPassword(ctx, localpart, q.password); err != nil {
+	var err error
+	if login.PasswordHash, err = s.checkPassword(ctx, localpart, q.password); err != nil {
 		return todevice.Device{}, err
 	}
 	return s.store.Login(ctx, localpart, login)
@@ -148,23 +149,20 @@ func (s *Server) localpart(user string) (string, bool) {
 }
 
 // checkPassword refuses a wrong password and an unknown user in the same words
-// and after the same work.
-func (s *Server) checkPassword(ctx context.Context, localpart string, password passwords.Digest) error {
+// and after the same work. It gives the hash that the password is right for.
+func (s *Server) checkPassword(ctx context.Context, localpart string, password passwords.Digest) (hash string, err error) {
 	account, err := s.store.Account(ctx, localpart)
 	if errors.Is(err, todevice.ErrUserDeactivated) {
-		return userDeactivated()
+		return "", userDeactivated()
 	}
 	if err != nil && !errors.Is(err, todevice.ErrUnknownUser) {
-		return fmt.Errorf("look up user: %w", err)
+		return "", fmt.Errorf("look up user: %w", err)
 	}
 	ok, err := s.passwords.Matches(ctx, account.PasswordHash, password)
-	if err != nil {
-		return err
+	if err == nil && !ok {
+		err = wrongPassword()
 	}
-	if !ok {
-		return wrongPassword()
-	}
-	return nil
+	return account.PasswordHash, err
 }
 
 func userDeactivated() error {

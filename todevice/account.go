@@ -34,6 +34,9 @@ type Login struct {
 	RefreshToken string
 	// Lifetime is how long Token works, 0 for as long as the device.
 	Lifetime time.Duration
+	// PasswordHash is what the password was checked with, "" where the login is not by
+	// password. One that was changed meanwhile logs nobody in.
+	PasswordHash string
 	// RemoteAddr is the client's IP address.
 	RemoteAddr string
 }

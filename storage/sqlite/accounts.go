@@ -58,15 +58,17 @@ func (s *Store) Account(ctx context.Context, localpart string) (todevice.Account
 
 // Login gives a user's device a new access token and takes the older ones from it.
 // A device that exists keeps its name and all that waits for it; another is made. It
-// fails with todevice.ErrUnknownUser or todevice.ErrNameInUse.
+// fails with todevice.ErrUnknownUser, also for a password that was changed meanwhile, or
+// with todevice.ErrNameInUse.
 func (s *Store) Login(ctx context.Context, localpart string, l todevice.Login) (device todevice.Device, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		exists, err := t.userExists(localpart)
+		var hash string
+		err := t.queryRow(`SELECT password_hash FROM users WHERE localpart = ?`, []any{localpart}, &hash)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && l.PasswordHash != "" && l.PasswordHash != hash {
+			err = todevice.ErrUnknownUser
+		}
 		if err != nil {
 			return err
-		}
-		if !exists {
-			return todevice.ErrUnknownUser
 		}
 		device, err = t.login(localpart, l)
 		return err

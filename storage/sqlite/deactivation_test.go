@@ -207,3 +207,43 @@ func TestPasswordChangeEndsTheDevicesItIsToEnd(t *testing.T) {
 		t.Errorf("a login token from before: %v", err)
 	}
 }
+
+func TestPasswordThatWasChangedMeanwhileLogsNobodyIn(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	register(t, s, "bob", "B")
+	for _, c := range []struct {
+		checked string
+		want    error
+	}{{"old", todevice.ErrUnknownUser}, {"new", nil}, {"", nil}} {
+		if _, err := s.SetPassword(ctx, todevice.PasswordChange{Localpart: "bob", PasswordHash: "new", LogOut: true}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Login(ctx, "bob", todevice.Login{DeviceID: "B", Token: "t", PasswordHash: c.checked})
+		if !errors.Is(err, c.want) || rows(t, s, "devices") == 0 != (c.want != nil) {
+			t.Errorf("%q: %v, %d devices", c.checked, err, rows(t, s, "devices"))
+		}
+	}
+}
+
+func TestAccountsAreListedWithThoseWhoAreGone(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	register(t, s, "bob", "B")
+	register(t, s, "bob", "B2")
+	register(t, s, "carol", "C")
+	if err := s.CreateUser(ctx, todevice.Account{Localpart: "alice", Admin: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Deactivate(ctx, "carol"); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Accounts(ctx)
+	var got []string
+	for _, a := range list {
+		got = append(got, fmt.Sprint(a.Localpart, a.Admin, a.Devices, !a.Deactivated.IsZero(), time.Since(a.Created) < time.Hour))
+	}
+	if want := []string{"alicetrue 0 false true", "bobfalse 2 false true", "carolfalse 0 true true"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
