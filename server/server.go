@@ -20,6 +20,7 @@ import (
 
 	"github.com/chappe-im/chappe/clientapi"
 	"github.com/chappe-im/chappe/clientapi/keys"
+	"github.com/chappe-im/chappe/clientapi/rooms"
 	"github.com/chappe-im/chappe/clientapi/userdata"
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/federationapi"
@@ -119,6 +120,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	accounts.Routes(clients)
 	keys.New(cfg.ServerName, s.store, notifier, others, log.WithField("part", "client")).Routes(clients)
 	userdata.New(s.store, log.WithField("part", "client")).Routes(clients)
+	rooms.New(cfg.ServerName, s.store, log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
 	s.clients = clients
 	if cfg.Client.Listen != "" {
