@@ -36,3 +36,36 @@ func TestWellKnownTellsTheConfiguredURLOrNothing(t *testing.T) {
 }
 
 func withBaseURL(c *clientapi.Config, _ *sqlite.Options) { c.BaseURL = "https://chappe.test" }
+
+func TestCapabilitiesAreToldByName(t *testing.T) {
+	d := newDoor(t)
+	alice := d.register("alice", "A1")
+	want := `{"capabilities":{"m.change_password":{"enabled":true},"m.set_displayname":{"enabled":true},` +
+		`"m.set_avatar_url":{"enabled":true},"m.3pid_changes":{"enabled":false},"m.get_login_token":{"enabled":false},` +
+		`"m.room_versions":{"default":"11","available":{"11":"stable"}}}}`
+	if got := d.want(d.get("capabilities", alice.token), http.StatusOK, ""); got.raw != want {
+		t.Errorf("got %s", got.raw)
+	}
+}
+
+// By this errcode clients know what a server does not have; of any other they would
+// ask again.
+func TestWhatThisServerDoesNotHaveIsUnrecognized(t *testing.T) {
+	d := newDoor(t, withBaseURL)
+	alice := d.register("alice", "A1")
+	for _, request := range [][2]string{
+		{http.MethodGet, "/_matrix/client/v1/auth_metadata"},
+		{http.MethodGet, "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata"},
+		{http.MethodGet, "/_matrix/client/v1/media/config"},
+		{http.MethodGet, "/_matrix/media/v3/config"},
+		{http.MethodPost, "/_matrix/media/v3/upload"},
+		{http.MethodGet, "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device"},
+		{http.MethodPut, "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device"},
+		{http.MethodPost, "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"},
+		{http.MethodGet, "/.well-known/matrix/support"},
+	} {
+		for _, token := range []string{"", alice.token} {
+			d.want(d.do(request[0], request[1], token, `{}`), http.StatusNotFound, "M_UNRECOGNIZED")
+		}
+	}
+}

@@ -18,6 +18,7 @@ func (s *Server) Routes(r *mux.Router) {
 		s.accountRoutes(r, prefix)
 		s.deviceRoutes(r, prefix)
 		s.profileRoutes(r, prefix)
+		s.serverRoutes(r, prefix)
 	}
 	r.Handle("/_matrix/client/v1/register/m.login.registration_token/validity", httpapi.Endpoint(s.log, readValidity, s.validity)).
 		Methods(http.MethodGet)
@@ -31,6 +32,13 @@ func (s *Server) Routes(r *mux.Router) {
 func (s *Server) messageRoutes(r *mux.Router, prefix string) {
 	r.Handle(prefix+"/sendToDevice/{eventType}/{txnId}", httpapi.Authed(s.log, s.store, readSendToDevice, s.sendToDevice)).
 		Methods(http.MethodPut)
+}
+
+func (s *Server) serverRoutes(r *mux.Router, prefix string) {
+	r.Handle(prefix+"/capabilities", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.capabilities)).
+		Methods(http.MethodGet)
+	r.Handle(prefix+"/voip/turnServer", httpapi.Authed(s.log, s.store, httpapi.NoQuery, s.turnServer)).
+		Methods(http.MethodGet)
 }
 
 func (s *Server) discoveryRoutes(r *mux.Router) {

@@ -52,6 +52,8 @@ var routeRows = []routeRow{
 	{"POST /_chappe/admin/v1/users/{userId}/login_token", missingToken, unknownToken, "403 M_FORBIDDEN", "GET"},
 	{"POST {v3}/account/password", missingToken, unknownToken, notJSON, "GET"},
 	{"POST {v3}/account/deactivate", missingToken, unknownToken, notJSON, "GET"},
+	{"GET {v3}/capabilities", missingToken, unknownToken, fine, "POST"},
+	{"GET {v3}/voip/turnServer", missingToken, unknownToken, fine, "POST"},
 	{"GET {v3}/devices", missingToken, unknownToken, fine, "POST"},
 	{"GET {v3}/devices/{deviceId}", missingToken, unknownToken, "404 M_NOT_FOUND", "POST"},
 	{"PUT {v3}/devices/{deviceId}", missingToken, unknownToken, notJSON, "POST"},

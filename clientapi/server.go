@@ -27,6 +27,8 @@ type Config struct {
 	// ReservedPrefixes begin the localparts that no client may register: they
 	// belong to RTM apps. An empty prefix reserves nothing.
 	ReservedPrefixes []string
+	// TURN is the relay for calls.
+	TURN TURN
 	// PasswordCost is bcrypt's cost, 0 for bcrypt's own default.
 	PasswordCost int
 }

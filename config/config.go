@@ -25,6 +25,7 @@ type Config struct {
 	Registration Registration `yaml:"registration"`
 	RateLimits   RateLimits   `yaml:"rate_limits"`
 	RTM          RTM          `yaml:"rtm"`
+	TURN         TURN         `yaml:"turn"`
 	Metrics      Metrics      `yaml:"metrics"`
 	Log          Log          `yaml:"log"`
 }
@@ -102,6 +103,7 @@ func Default() Config {
 		Client:     Client{Listen: "127.0.0.1:8008"},
 		Federation: Federation{Listen: "127.0.0.1:8448", VerifyCertificates: true, MaxBackoff: time.Hour},
 		RateLimits: RateLimits{Enabled: true},
+		TURN:       TURN{Lifetime: 24 * time.Hour},
 		Log:        Log{Level: "info", Format: "text"},
 	}
 }

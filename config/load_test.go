@@ -32,6 +32,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			ID: strings.Repeat("1", 32), Certificate: strings.Repeat("C", 32), Namespace: &namespace,
 			Keys: []RTMKey{{Key: "a", Secret: "b"}, {Key: "c", Secret: `d" #: `}},
 		}}},
+		TURN:    TURN{URIs: []string{"turn:a.example", "turns:b.example:5349?transport=tcp"}, SharedSecret: "t", Lifetime: time.Hour},
 		Metrics: Metrics{Listen: "[::1]:9090"},
 		Log:     Log{Level: "warn", Format: "json"},
 	}
@@ -64,6 +65,10 @@ rtm:
     - {key: a, secret: b}
     - key: c
       secret: "d\" #: "
+turn:
+  uris: ["turn:a.example", "turns:b.example:5349?transport=tcp"]
+  shared_secret: t
+  lifetime: 1h
 metrics: {listen: "[::1]:9090"}
 log: {level: warn, format: json}
 `))

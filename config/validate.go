@@ -45,6 +45,7 @@ func (c Config) check(found *mistakes) {
 		found.add("federation.give_up_after", "want 1h or more, or 0 for never")
 	}
 	c.RTM.check(c.ServerName, found)
+	c.TURN.check(found)
 	c.Log.check(found)
 }
 

@@ -172,6 +172,7 @@ func clientConfig(cfg config.Config) clientapi.Config {
 		OpenRegistration: cfg.Registration.Open,
 		SharedSecret:     cfg.Registration.SharedSecret,
 		ReservedPrefixes: reserved,
+		TURN:             clientapi.TURN(cfg.TURN),
 	}
 }
 
