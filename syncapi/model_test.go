@@ -287,7 +287,9 @@ func masterKey(u *modelUser) todevice.CrossSigningKeys {
 	if u.master == 0 {
 		return todevice.CrossSigningKeys{}
 	}
-	key := func(name string) json.RawMessage { return json.RawMessage(fmt.Sprintf(`{"keys":{"ed25519:%s":"%s"}}`, name, name)) }
+	key := func(name string) json.RawMessage {
+		return json.RawMessage(fmt.Sprintf(`{"keys":{"ed25519:%s":"%s"}}`, name, name))
+	}
 	return todevice.CrossSigningKeys{Master: key(u.masterName()), UserSigning: key("user." + u.masterName())}
 }
 
