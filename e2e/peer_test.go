@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -182,25 +181,34 @@ func (p *peer) settle(t *testing.T, server *testserver.Server) {
 // metric reads a counter without labels.
 func metric(t *testing.T, server *testserver.Server, name string) string {
 	t.Helper()
-	listening := regexp.MustCompile(`address="?([0-9.:]+)"? listener=metrics`).FindStringSubmatch(server.Log())
-	if listening == nil {
+	for line := range strings.Lines(metrics(t, server)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// listening is what a server logs of where its metrics are, in either format.
+var listening = regexp.MustCompile(`address"?[=:]"?([0-9.:]+)"? ?.*listener"?[=:]"?metrics`)
+
+// metrics gives all that a server counts. Its log says where that is.
+func metrics(t *testing.T, server *testserver.Server) string {
+	t.Helper()
+	found := listening.FindAllStringSubmatch(server.Log(), -1)
+	if found == nil {
 		t.Fatal("the server does not say where its metrics are")
 	}
-	answer, err := http.Get("http://" + listening[1] + "/metrics")
+	answer, err := http.Get("http://" + found[len(found)-1][1] + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	lines := bufio.NewScanner(answer.Body)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			return value
-		}
-	}
-	if err := lines.Err(); err != nil {
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
 		t.Error(err)
 	}
-	return ""
+	return string(text)
 }
 
 // asked gives how many transactions were sent, repetitions included.

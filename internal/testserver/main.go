@@ -55,6 +55,9 @@ func serve(path string) error {
 	}
 	log := logrus.New()
 	log.SetLevel(level)
+	if cfg.Log.Format == "json" {
+		log.SetFormatter(&logrus.JSONFormatter{})
+	}
 	s, err := server.New(cfg, logrus.NewEntry(log))
 	if err != nil {
 		return err

@@ -1,0 +1,213 @@
+package e2e_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chappe-im/chappe/config"
+	"github.com/chappe-im/chappe/internal/testserver"
+)
+
+// planted is in every password, key and content of these tests.
+const planted = "s3cr3t"
+
+// talkative has servers log all they can, and count.
+func talkative(format string) testserver.Option {
+	return func(c *config.Config) {
+		c.Log.Level, c.Log.Format = "debug", format
+		c.Metrics.Listen = "127.0.0.1:0"
+		c.RTM.Apps[0].Keys[0].Secret = planted
+		c.Registration.SharedSecret = planted
+	}
+}
+
+// A secretive knows what must not be in the logs.
+type secretive struct {
+	t       *testing.T
+	secrets []string
+}
+
+// check looks for the secrets in what a server has logged and counted. The words must
+// be in its log.
+func (s *secretive) check(server *testserver.Server, words ...string) {
+	s.t.Helper()
+	log := server.Log()
+	for _, word := range words {
+		if !strings.Contains(log, word) {
+			s.t.Errorf("%s has not logged %q:\n%s", server.Name(), word, log)
+		}
+	}
+	for _, secret := range append(s.secrets, planted, seed(s.t, server)) {
+		for _, text := range []string{log, metrics(s.t, server)} {
+			if at := strings.Index(text, secret); at >= 0 {
+				s.t.Errorf("%s tells %q: …%s", server.Name(), secret, text[max(at-300, 0):min(at+100, len(text))])
+			}
+		}
+	}
+}
+
+// seed is that of the server's signing key, as its file has it.
+func seed(t *testing.T, server *testserver.Server) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(server.DataDir(), "signing.key"))
+	words := strings.Fields(string(text))
+	if err != nil || len(words) != 3 {
+		t.Fatalf("the signing key is %d words, %v", len(words), err)
+	}
+	return words[2]
+}
+
+// ask makes a request of any outcome, and remembers the token it gives.
+func (s *secretive) ask(c *testserver.Client, method, path, body string) {
+	s.t.Helper()
+	q := testserver.Request{Method: method, Path: path}
+	if body != "" {
+		q.Body = []byte(body)
+	}
+	answer, err := c.Do(within(s.t, soon), q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var given map[string]json.RawMessage
+	_ = json.Unmarshal(answer.Body, &given)
+	for name, raw := range given {
+		var text string
+		if json.Unmarshal(raw, &text) == nil && (strings.HasSuffix(name, "token") || name == "session" || name == "nonce") {
+			s.secrets = append(s.secrets, text)
+		}
+	}
+}
+
+// Two servers, one that logs text and one that logs JSON, and all that goes wrong
+// between them and their clients.
+func TestNoSecretIsInTheLogsOfAFederation(t *testing.T) {
+	servers := testserver.Federated(t, "alpha.test", "beta.test")
+	alpha, beta := servers[0], servers[1]
+	alpha.Configure(talkative("text"))
+	beta.Configure(talkative("json"))
+	alpha.Restart()
+	beta.Restart()
+	s := &secretive{t: t}
+	alice, bob := s.enter(alpha, "alice"), s.enter(beta, "bob")
+	s.useKeys(alice, bob)
+	s.useKeys(bob, alice)
+	s.sendAllKinds(alice, bob)
+	message := testserver.PeerMessage{Destination: "dave", Payload: planted, Offline: true}
+	if _, err := alpha.RTM().SendPeer(within(t, soon), "carol", message, false); err != nil {
+		t.Fatal(err)
+	}
+	beta.Stop()
+	s.sendAllKinds(alice, bob)
+	beta.Start()
+	awaitEmptyQueues(t, alpha)
+	s.receive(bob)
+	s.sendAllKinds(bob, alice)
+	awaitEmptyQueues(t, beta)
+	s.receive(alice)
+	for _, c := range []*testserver.Client{alice, bob} {
+		s.ask(c, "POST", "/_matrix/client/v3/user/"+c.Device.User+"/openid/request_token", `{}`)
+		s.ask(c, "POST", "/_matrix/client/v3/logout", `{}`)
+		s.ask(c, "GET", "/_matrix/client/v3/sync", "")
+	}
+	if len(s.secrets) < 4 {
+		t.Errorf("only %d tokens were given", len(s.secrets))
+	}
+	s.check(alpha, "level=debug", "/_matrix/client/v3/login", "/_matrix/client/v3/sync", "transaction not delivered")
+	s.check(beta, `"level":"debug"`, "/_matrix/federation/v1/send/", "/_matrix/federation/v1/user/keys/claim")
+}
+
+// enter registers, with all that may go wrong, and gives the client.
+func (s *secretive) enter(server *testserver.Server, name string) *testserver.Client {
+	s.t.Helper()
+	password := planted + " of " + name
+	anyone := server.Client()
+	s.ask(anyone, "POST", "/_matrix/client/v3/register", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password))
+	client, err := anyone.Register(within(s.t, soon), name, password, "PHONE")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.secrets = append(s.secrets, client.Token)
+	for _, password := range []string{password, planted, ""} {
+		login := fmt.Sprintf(`{"type":"m.login.password","identifier":{"type":"m.id.user","user":%q},"password":%q}`, name, password)
+		s.ask(anyone, "POST", "/_matrix/client/v3/login", login)
+		s.ask(anyone, "POST", "/_matrix/client/v3/login", login[:len(login)-1])
+	}
+	s.ask(anyone, "GET", "/_synapse/admin/v1/register", "")
+	s.ask(anyone, "POST", "/_synapse/admin/v1/register", `{"nonce":"s3cr3t","username":"x","password":"s3cr3t","mac":"s3cr3t"}`)
+	s.ask(anyone, "GET", "/_matrix/client/v3/sync?access_token="+planted, "")
+	s.ask(anyone, "GET", "/_matrix/client/v3/sync?access_token="+client.Token, "")
+	s.ask(client, "GET", "/_matrix/client/v3/sync?since="+planted+"&filter=%7B%22"+planted, "")
+	return client
+}
+
+// useKeys uploads keys, also in conflict, and asks another for theirs.
+func (s *secretive) useKeys(c, other *testserver.Client) {
+	s.t.Helper()
+	keys := strings.NewReplacer("USER", c.Device.User, "DEVICE", c.Device.ID).Replace(`{"device_keys":{"user_id":"USER","device_id":"DEVICE",` +
+		`"algorithms":["m.olm"],"keys":{"ed25519:DEVICE":"s3cr3t"},"signatures":{"USER":{"ed25519:DEVICE":"s3cr3t"}}},` +
+		`"one_time_keys":{"signed_curve25519:A":{"key":"s3cr3t A","signatures":{}}},"fallback_keys":{"signed_curve25519:F":{"key":"s3cr3t F","signatures":{}}}}`)
+	s.ask(c, "POST", "/_matrix/client/v3/keys/upload", keys)
+	s.ask(c, "POST", "/_matrix/client/v3/keys/upload", strings.Replace(keys, "s3cr3t A", "s3cr3t B", 1))
+	s.ask(c, "POST", "/_matrix/client/v3/keys/upload", keys[:len(keys)-1])
+	s.ask(c, "POST", "/_matrix/client/v3/keys/query", fmt.Sprintf(`{"device_keys":{%q:[]}}`, other.Device.User))
+	s.ask(c, "POST", "/_matrix/client/v3/keys/claim", fmt.Sprintf(`{"one_time_keys":{%q:{%q:"signed_curve25519"}}}`, other.Device.User, other.Device.ID))
+	s.ask(c, "PUT", "/_matrix/client/v3/profile/"+c.Device.User+"/displayname", `{"displayname":"s3cr3t"}`)
+}
+
+// sendAllKinds sends to devices here and there, and what is refused.
+func (s *secretive) sendAllKinds(from, to *testserver.Client) {
+	s.t.Helper()
+	for _, content := range []string{`{"a":"s3cr3t"}`, `{"a":"s3cr3t","b":1.5}`, `"s3cr3t"`, `{"a":"s3cr3t`, `{"a":"` + strings.Repeat(planted, 20_000) + `"}`} {
+		for _, user := range []string{to.Device.User, from.Device.User, "@nobody:beta.test", "nobody"} {
+			body := fmt.Sprintf(`{"messages":{%q:{"*":%s}}}`, user, content)
+			path := "/_matrix/client/v3/sendToDevice/im.chappe.test/" + rand.Text()
+			s.ask(from, "PUT", path, body)
+			s.ask(from, "PUT", path+"?access_token="+planted, body)
+		}
+	}
+}
+
+func (s *secretive) receive(c *testserver.Client) {
+	s.t.Helper()
+	got, err := c.Sync(within(s.t, soon), "", 0)
+	if err != nil || !strings.Contains(string(got.RawEvents), planted) {
+		s.t.Errorf("%s has not received anything: %v", c.Device, err)
+	}
+	if _, err := c.Sync(within(s.t, soon), got.NextBatch, 0); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// A server that refuses a transaction may say all of it again.
+func TestWhatAPeerEchoesIsNotLogged(t *testing.T) {
+	p := newPeer(t, "echo.test", func(p *peer, w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || p.asked() > 3 {
+			return body, err == nil
+		}
+		w.Header().Set("X-Echo", planted)
+		w.WriteHeader([]int{http.StatusBadRequest, http.StatusForbidden, http.StatusTooManyRequests}[p.asked()-1])
+		fmt.Fprintf(w, `{"errcode":"M_UNKNOWN","error":%q,"pdus":%s`, body, body) // and no end
+		return nil, false
+	})
+	p.open()
+	alpha := knowing(t, p)
+	alpha.Configure(talkative("text"))
+	alpha.Restart()
+	alice := alpha.Device("alice", "PHONE")
+	m := p.ledger.Sending(alice.Device, p.device())
+	sendContent(t, alice, "1", p.device(), fmt.Sprintf(`{"stamp":%q,"secret":"s3cr3t"}`, m.Stamp()))
+	p.ledger.Accepted(m)
+	if err := p.ledger.AwaitNothingMissing(within(t, soon)); err != nil {
+		t.Fatal(err)
+	}
+	awaitEmptyQueues(t, alpha)
+	(&secretive{t: t, secrets: []string{alice.Token}}).check(alpha, "level=debug", "transaction not delivered")
+}
