@@ -58,37 +58,6 @@ func TestConfirmRemovesUpToThePositionOnly(t *testing.T) {
 	}
 }
 
-// Every table that refers to a device must be empty of it once it is gone. The
-// tables are asked of the schema, so that a new one cannot be forgotten.
-func TestDeletedDeviceLeavesNoRow(t *testing.T) {
-	s := newStore(t)
-	ctx := context.Background()
-	bob, other := register(t, s, "bob", "B"), register(t, s, "bob", "B2")
-	accept(t, s, numbered(bob.Inbox, 1))
-	accept(t, s, todevice.Batch{Sends: []todevice.Send{to(2, [2]string{"bob", "*"})}})
-	if err := s.DeleteDevice(ctx, bob.Inbox); err != nil {
-		t.Fatal(err)
-	}
-	names, err := collectStrings(s, `SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = 'inbox'`)
-	if err != nil || len(names) < 4 {
-		t.Fatalf("tables with an inbox: %v, %v", names, err)
-	}
-	for _, table := range names {
-		if n := rows(t, s, table+` WHERE inbox = `+itoa(bob.Inbox)); n != 0 {
-			t.Errorf("%s has %d rows of the deleted device", table, n)
-		}
-	}
-	if _, err := s.Session(ctx, "bob/B"); err == nil {
-		t.Error("the deleted device's token still works")
-	}
-	if got := waiting(t, s, other); len(got) != 1 {
-		t.Errorf("the other device has %v waiting, want its message", got)
-	}
-	if again := register(t, s, "bob", "B"); again.Inbox == bob.Inbox || len(waiting(t, s, again)) != 0 {
-		t.Errorf("a device made again under the name has inbox %d, before %d", again.Inbox, bob.Inbox)
-	}
-}
-
 func TestSweepForgetsOnlyWhatIsOldEnough(t *testing.T) {
 	s := newStore(t)
 	ctx := context.Background()

@@ -183,43 +183,11 @@ func tablesWith(t testing.TB, s *Store, column string) []string {
 	return tables
 }
 
-func TestDeletedDeviceLeavesOnlyTheMarkThatItIsGone(t *testing.T) {
-	ctx := context.Background()
-	s := newStore(t)
-	bob := register(t, s, "bob", "B")
-	alice := register(t, s, "alice", "A")
-	fill(t, s, bob, alice)
-	tables := tablesWith(t, s, "inbox")
-	for _, table := range tables {
-		if n := rows(t, s, table+` WHERE inbox = `+itoa(bob.Inbox)); n == 0 {
-			t.Errorf("%s has no row of the device: the test is blind to it", table)
-		}
-	}
-	if len(tables) < 9 || rows(t, s, "signatures") != 2 {
-		t.Fatalf("tables %q, %d signatures", tables, rows(t, s, "signatures"))
-	}
-	if err := s.DeleteDevice(ctx, bob.Inbox); err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range tables {
-		if n := rows(t, s, table+` WHERE inbox = `+itoa(bob.Inbox)); n != 0 {
-			t.Errorf("%s has %d rows of the device", table, n)
-		}
-	}
-	if n := rows(t, s, "signatures"); n != 0 {
-		t.Errorf("%d signatures on the device or by it are left", n)
-	}
-	marks, err := collectStrings(s, `SELECT device_id || deleted FROM device_changes WHERE localpart = 'bob' AND device_id != ''`)
-	if err != nil || !slices.Equal(marks, []string{"B1"}) {
-		t.Errorf("marks %q %v", marks, err)
-	}
-}
-
 // fill gives a device a row in every table that can have one of it.
 func fill(t testing.TB, s *Store, d, sender todevice.Device) {
 	t.Helper()
 	ctx := context.Background()
-	login := todevice.Login{DeviceID: d.ID, Token: d.User.Localpart + "/" + d.ID, RefreshToken: d.User.Localpart + "/refresh"}
+	login := todevice.Login{DeviceID: d.ID, Token: d.User.Localpart + "/" + d.ID, RefreshToken: d.User.Localpart + "/" + d.ID + "/refresh"}
 	if _, err := s.Login(ctx, d.User.Localpart, login); err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +202,7 @@ func fill(t testing.TB, s *Store, d, sender todevice.Device) {
 	})
 	claim(t, s, d)
 	set(t, s, d.User, crossSigning("M", "S", "U"))
-	if err := s.SetPusher(ctx, d.Inbox, todevice.Pusher{AppID: "app", PushKey: "k", JSON: json.RawMessage(`{}`)}, false); err != nil {
+	if err := s.SetPusher(ctx, d.Inbox, todevice.Pusher{AppID: "app", PushKey: "of " + d.User.Localpart + d.ID, JSON: json.RawMessage(`{}`)}, false); err != nil {
 		t.Fatal(err)
 	}
 	sign(t, s, signature(d.User, "S", d.User, d.ID), signature(d.User, d.ID, d.User, "M"))
