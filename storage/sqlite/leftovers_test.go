@@ -175,3 +175,23 @@ func TestDeviceMadeAgainUnderItsNameBeginsWithNothing(t *testing.T) {
 		t.Errorf("a device made again under the name has inbox %d, before %d", again.Inbox, bob.Inbox)
 	}
 }
+
+// The name of a user who is no more may be within a key, a content or a type, too.
+func TestDeactivatedUserIsWithinNoValueOfAnyTable(t *testing.T) {
+	s := newStore(t)
+	alice, bob := register(t, s, "alice", "A"), register(t, s, "bob", "LEAVING")
+	if err := s.NoteRemoteInterest(context.Background(), there, []string{"bob"}); err != nil {
+		t.Fatal(err)
+	}
+	fillUser(t, s, bob, alice)
+	equip(t, s, bob, alice)
+	if _, err := s.Deactivate(context.Background(), "bob"); err != nil {
+		t.Fatal(err)
+	}
+	toBeTold := append(marks, "remote_interest", "interest", "own_view_changes")
+	for _, row := range everything(t, s) {
+		if strings.Contains(row.String(), "bob") && row.table != "deactivated_users" && !slices.Contains(toBeTold, row.table) {
+			t.Errorf("left is %s", row)
+		}
+	}
+}
