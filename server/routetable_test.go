@@ -1,5 +1,7 @@
 package server
 
+import "strings"
+
 // A kind says what an endpoint asks of those who call it.
 type kind int
 
@@ -108,6 +110,10 @@ var table = []row{
 			"one_time_keys signed_curve25519:A": fine, "fallback_keys signed_curve25519:F": fine,
 		}},
 	{route: "POST {v3}/keys/query", body: `{"device_keys":{"@bob:here.test":["D"]},"timeout":10}`},
+	{route: "POST {v3}/keys/device_signing/upload", body: `{"master_key":{"user_id":"{userId}","usage":["master"],` +
+		`"keys":{"ed25519:` + somePublicKey + `":"` + somePublicKey + `"},"signatures":{"{userId}":{"ed25519:{deviceId}":"s3cr3t"}}},"auth":{"type":"t"}}`},
+	{route: "POST {v3}/keys/signatures/upload", body: `{"@bob:here.test":{"D":{"any":"s3cr3t"}}}`,
+		wrong: map[string]outcome{"@bob:here.test D any": fine}},
 	{route: "POST {v3}/keys/claim", body: `{"one_time_keys":{"@bob:here.test":{"D":"signed_curve25519"}},"timeout":10}`},
 
 	// Profiles.
@@ -173,6 +179,8 @@ const authentication = `"auth":{"type":"m.login.password","identifier":{"type":"
 const transaction = `{"origin":"peer.test","origin_server_ts":1,"pdus":[{}],"edus":[{"edu_type":"m.direct_to_device","content":{"sender":"@a:peer.test","type":"t","messages":{"@bob:here.test":{"D":{"any":"s3cr3t"}}}}}]}`
 
 var inTransaction = map[string]outcome{"origin_server_ts": fine, "pdus 0": fine, "edus 0": fine}
+
+var somePublicKey = strings.Repeat("A", 43)
 
 func noRoom(route string) row {
 	return row{route: route, kind: signed, good: notFound, garbled: notFound, foreign: notFound}

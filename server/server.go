@@ -118,9 +118,9 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	others := asking{s.client, s.queue}
 	accounts := clientapi.New(clientConfig(cfg), s.store, messages, notifier, others, log.WithField("part", "client"))
 	accounts.Routes(clients)
-	keys.New(cfg.ServerName, s.store, notifier, others, log.WithField("part", "client")).Routes(clients)
 	userdata.New(s.store, log.WithField("part", "client")).Routes(clients)
 	rooms.New(cfg.ServerName, s.store, log.WithField("part", "client")).Routes(clients)
+	keys.New(cfg.ServerName, s.store, notifier, others, accounts.PasswordStage, log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
 	s.clients = clients
 	if cfg.Client.Listen != "" {

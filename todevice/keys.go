@@ -43,6 +43,12 @@ func (k KeyCounts) Equal(other KeyCounts) bool {
 	return maps.Equal(k.OneTimeKeys, other.OneTimeKeys) && slices.Equal(k.UnusedFallbackKeys, other.UnusedFallbackKeys)
 }
 
+// What one request may ask for of the keys of users. No client comes near.
+const (
+	MaxKeyUsers   = 1000
+	MaxKeyDevices = 10_000
+)
+
 // SignedCurve25519 is the algorithm of one-time keys that every client uses.
 const SignedCurve25519 = "signed_curve25519"
 

@@ -58,7 +58,11 @@ func readClaim(r *http.Request) (q claimQuery, err error) {
 		return claimQuery{}, err
 	}
 	q.claims = make(map[todevice.UserID]map[string]string, len(byUser))
+	asked := 0
 	for name, byDevice := range byUser {
+		if asked += len(byDevice); len(byUser) > todevice.MaxKeyUsers || asked > todevice.MaxKeyDevices {
+			return claimQuery{}, tooMany()
+		}
 		claims := make(map[string]string, len(byDevice))
 		for device, algorithm := range byDevice {
 			if algorithm == nil {

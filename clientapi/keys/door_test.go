@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/clientapi/keys"
+	"github.com/chappe-im/chappe/clientapi/passwords"
+	"github.com/chappe-im/chappe/clientapi/uia"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
@@ -57,8 +60,18 @@ func newDoor(t *testing.T) *door {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	d := &door{t: t, store: store, router: httpapi.NewRouter(), woken: new(wakeList), remote: new(otherServers)}
-	keys.New(serverName, store, d.woken, d.remote, logrus.NewEntry(log)).Routes(d.router)
+	keys.New(serverName, store, d.woken, d.remote, password, logrus.NewEntry(log)).Routes(d.router)
 	return d
+}
+
+// password is passed by who knows "the secret of " and the user.
+func password(device todevice.Device) uia.Stage {
+	return uia.Stage{Type: uia.StagePassword, Check: func(_ context.Context, auth uia.Auth) error {
+		if auth.Password != passwords.DigestOf("the secret of "+device.User.Localpart) {
+			return uia.Refusal("Wrong password")
+		}
+		return nil
+	}}
 }
 
 // An answer is a response, its body read as an object.

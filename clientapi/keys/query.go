@@ -58,7 +58,11 @@ func readQuery(r *http.Request) (q keyQuery, err error) {
 		return keyQuery{}, err
 	}
 	q.devices = make(map[todevice.UserID][]string, len(byUser))
+	asked := 0
 	for name, listed := range byUser {
+		if asked += len(listed); len(byUser) > todevice.MaxKeyUsers || asked > todevice.MaxKeyDevices {
+			return keyQuery{}, tooMany()
+		}
 		if listed == nil || slices.Contains(listed, nil) {
 			return keyQuery{}, httpapi.BadJSON("The devices of a user are not a list of strings")
 		}
@@ -71,6 +75,11 @@ func readQuery(r *http.Request) (q keyQuery, err error) {
 		}
 	}
 	return q, nil
+}
+
+// tooMany refuses a request before it costs anything.
+func tooMany() error {
+	return httpapi.TooLarge(fmt.Sprintf("The request is for over %d users or %d devices", todevice.MaxKeyUsers, todevice.MaxKeyDevices))
 }
 
 // query gives the keys of users, here and elsewhere. Other servers are asked

@@ -13,9 +13,11 @@ import (
 
 // wrongShapes lists for each endpoint bodies that are JSON, but not of its shape.
 var wrongShapes = map[string][]string{
-	"upload": {`[]`, `null`, `"x"`, `{"device_keys":[]}`, `{"one_time_keys":"x"}`, `{"fallback_keys":1}`},
-	"query":  {`[]`, `null`, `{}`, `{"device_keys":[]}`, `{"device_keys":{"@a:b":{}}}`, `{"device_keys":{},"timeout":{}}`},
-	"claim":  {`[]`, `null`, `{}`, `{"one_time_keys":"x"}`, `{"one_time_keys":{"@a:b":["D"]}}`, `{"one_time_keys":{},"timeout":[]}`},
+	"upload":                {`[]`, `null`, `"x"`, `{"device_keys":[]}`, `{"one_time_keys":"x"}`, `{"fallback_keys":1}`},
+	"query":                 {`[]`, `null`, `{}`, `{"device_keys":[]}`, `{"device_keys":{"@a:b":{}}}`, `{"device_keys":{},"timeout":{}}`},
+	"device_signing/upload": {`[]`, `null`, `{"master_key":[]}`, `{"self_signing_key":"x"}`, `{"user_signing_key":1}`, `{"auth":[]}`, `{"auth":{"type":1}}`},
+	"signatures/upload":     {`[]`, `null`, `{"@a:b":[]}`, `{"@a:b":null}`, `{"@a:b":{"D":"x"}}`, `{"@a:b":{"D":null}}`},
+	"claim":                 {`[]`, `null`, `{}`, `{"one_time_keys":"x"}`, `{"one_time_keys":{"@a:b":["D"]}}`, `{"one_time_keys":{},"timeout":[]}`},
 }
 
 func TestEveryRouteRefusesWhatItMust(t *testing.T) {

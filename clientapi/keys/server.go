@@ -12,6 +12,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/clientapi/uia"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -40,6 +41,14 @@ type Store interface {
 	// SignaturesBy gives a user's signatures on keys of others: by user ID, and then by
 	// device ID or public key.
 	SignaturesBy(ctx context.Context, signer todevice.UserID) (map[string]map[string]todevice.Signatures, error)
+
+	// CrossSigningKeys gives all keys of a user as they were set.
+	CrossSigningKeys(ctx context.Context, user todevice.UserID) (todevice.CrossSigningKeys, error)
+	// SetCrossSigningKeys puts keys in the place of the known ones, if those are still
+	// there.
+	SetCrossSigningKeys(ctx context.Context, user todevice.UserID, known, keys todevice.CrossSigningKeys) error
+	// AddSignatures leaves out those whose keys have changed meanwhile, and gives them.
+	AddSignatures(context.Context, []todevice.Signature) (late []todevice.Signature, err error)
 }
 
 // Notifier has the open /sync of a device look at what is new: that its keys run
@@ -64,12 +73,21 @@ type Server struct {
 	store    Store
 	notifier Notifier
 	remote   Remote
+	// password is the stage by which the user of a device shows to be there.
+	password func(todevice.Device) uia.Stage
+	// signings are the sessions in which users replace cross-signing keys.
+	signings *uia.Sessions[signing]
 	log      *logrus.Entry
 }
 
 // New makes a Server. It starts nothing and has nothing to close.
-func New(name spec.ServerName, store Store, notifier Notifier, remote Remote, log *logrus.Entry) *Server {
-	return &Server{name: name, store: store, notifier: notifier, remote: remote, log: log}
+func New(
+	name spec.ServerName, store Store, notifier Notifier, remote Remote, password func(todevice.Device) uia.Stage, log *logrus.Entry,
+) *Server {
+	return &Server{
+		name: name, store: store, notifier: notifier, remote: remote,
+		password: password, signings: uia.NewSessions[signing](), log: log,
+	}
 }
 
 // Routes adds the endpoints to a router made by httpapi.NewRouter.
@@ -80,6 +98,10 @@ func (s *Server) Routes(r *mux.Router) {
 		r.Handle(prefix+"/query", httpapi.Authed(s.log, s.store, readQuery, s.query)).
 			Methods(http.MethodPost)
 		r.Handle(prefix+"/claim", httpapi.Authed(s.log, s.store, readClaim, s.claim)).
+			Methods(http.MethodPost)
+		r.Handle(prefix+"/device_signing/upload", httpapi.Authed(s.log, s.store, readSigning, s.uploadSigning)).
+			Methods(http.MethodPost)
+		r.Handle(prefix+"/signatures/upload", httpapi.Authed(s.log, s.store, readSignatures, s.uploadSignatures)).
 			Methods(http.MethodPost)
 	}
 }
