@@ -35,7 +35,9 @@ func (d *door) crossElsewhere(name string) identity {
 	return keys
 }
 
-func entry(user, name, object string) string { return `{"` + user + `":{"` + name + `":` + object + `}}` }
+func entry(user, name, object string) string {
+	return `{"` + user + `":{"` + name + `":` + object + `}}`
+}
 
 func TestSignaturesAreSeenByThoseWhoMay(t *testing.T) {
 	d := newDoor(t)
