@@ -32,7 +32,7 @@ var imports = map[string][]string{
 	"clientapi/uia":             {"todevice", "clientapi/passwords", "internal/httpapi", "internal/expiring"},
 	"clientapi/passwords":       nil,
 	"clientapi/userdata":        {"todevice", "clientapi/pushrules", "internal/httpapi", "internal/rawjson"},
-	"clientapi/rooms":           {"todevice", "internal/httpapi", "internal/rawjson"},
+	"clientapi/rooms":           {"todevice", "internal/httpapi"},
 	"clientapi/pushrules":       {"todevice", "internal/rawjson"},
 	"internal/expiring":         nil,
 	"syncapi":                   {"todevice", "internal/httpapi"},

@@ -45,6 +45,7 @@ func newWhole(t *testing.T, driver string) *whole {
 	cfg.Client.BaseURL = "https://here.test"
 	cfg.Registration.Open, cfg.Registration.SharedSecret = true, secret+" of registration"
 	cfg.RateLimits.Enabled = false
+	cfg.TURN = config.TURN{URIs: []string{"turn:here.test"}, SharedSecret: secret, Lifetime: time.Hour}
 	cfg.RTM.Apps = []config.RTMApp{{ID: "0123456789abcdef0123456789abcdef", Keys: []config.RTMKey{{Key: "the-key", Secret: secret}}}}
 	w := &whole{t: t, cfg: cfg, logs: new(logs), peer: &remotetest.Server{Name: "peer.test", ValidUntil: time.Now().Add(time.Hour)}}
 	w.peer.Keys = append(w.peer.Keys, remotetest.Key("1"))
@@ -278,6 +279,8 @@ func (c *calls) value(name string) string {
 		return "!room:here.test"
 	case "eventType":
 		return "m.test"
+	case "kind":
+		return "override"
 	}
 	return fmt.Sprint(name, "-", c.user, "-", c.txn)
 }

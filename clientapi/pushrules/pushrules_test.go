@@ -233,11 +233,7 @@ func TestRulesAreReadAsTheSpecificationSays(t *testing.T) {
 		{"conditions null", Override, "r", `{"actions":[],"conditions":null}`, ""},
 		{"condition without kind", Override, "r", `{"actions":[],"conditions":[{"key":"x"}]}`, ""},
 		{"condition no object", Override, "r", `{"actions":[],"conditions":["x"]}`, ""},
-		{"no ID", Room, "", `{"actions":[]}`, ""},
-		{"default ID", Room, ".r", `{"actions":[]}`, ""},
-		{"slash", Room, "a/b", `{"actions":[]}`, ""},
-		{"backslash", Room, `a\b`, `{"actions":[]}`, ""},
-		{"long ID", Room, strings.Repeat("x", maxID+1), `{"actions":[]}`, ""},
+		{"condition with a pattern that is none", Override, "r", `{"actions":[],"conditions":[{"kind":"event_match","pattern":1}]}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var body map[string]json.RawMessage
@@ -252,6 +248,17 @@ func TestRulesAreReadAsTheSpecificationSays(t *testing.T) {
 				t.Errorf("got %s, want %s", raw(rule), c.want)
 			}
 		})
+	}
+}
+
+func TestIDsAreNeitherTheServersNorPaths(t *testing.T) {
+	for id, ok := range map[string]bool{
+		"!r:x": true, "@b:x": true, "ü": true, strings.Repeat("x", maxID): true,
+		"": false, ".r": false, "a/b": false, `a\b`: false, strings.Repeat("x", maxID+1): false,
+	} {
+		if err := CheckID(id); (err == nil) != ok {
+			t.Errorf("%q: %v", id, err)
+		}
 	}
 }
 

@@ -20,9 +20,6 @@ const (
 // ReadRule reads a rule as a client writes it. Members that mean nothing for its kind
 // are left out.
 func ReadRule(kind Kind, id string, body map[string]json.RawMessage) (rule Rule, err error) {
-	if err := checkID(id); err != nil {
-		return Rule{}, err
-	}
 	rule = Rule{ID: id, Enabled: true}
 	if rule.Actions, err = ReadActions(body["actions"]); err != nil {
 		return Rule{}, err
@@ -36,16 +33,17 @@ func ReadRule(kind Kind, id string, body map[string]json.RawMessage) (rule Rule,
 	return rule, err
 }
 
-func checkID(id string) error {
+// CheckID tells whether a user may make a rule of this ID.
+func CheckID(id string) error {
 	switch {
 	case id == "":
-		return errors.New("the rule has no ID")
+		return errors.New("a push rule has an ID")
 	case strings.HasPrefix(id, "."):
-		return errors.New("IDs that begin with a dot are those of default rules")
+		return errors.New("the ID of a push rule that begins with a dot is that of a default rule")
 	case strings.ContainsAny(id, `/\`):
-		return errors.New("the ID of a rule has no slashes")
+		return errors.New("the ID of a push rule has no slashes")
 	case len(id) > maxID:
-		return fmt.Errorf("the ID is over %d bytes", maxID)
+		return fmt.Errorf("the ID of a push rule has %d bytes at most", maxID)
 	}
 	return nil
 }
@@ -100,6 +98,11 @@ func readConditions(list json.RawMessage) ([]json.RawMessage, error) {
 		}
 		if _, ok := rawjson.Text(members["kind"]); !ok {
 			return nil, errors.New("conditions has one without a kind")
+		}
+		for _, name := range []string{"key", "pattern", "is"} {
+			if _, ok := rawjson.Text(members[name]); !ok && members[name] != nil {
+				return nil, fmt.Errorf("conditions has one with a %s that is not a string", name)
+			}
 		}
 	}
 	return conditions, nil

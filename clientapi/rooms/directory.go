@@ -23,8 +23,14 @@ func publicRooms(context.Context, struct{}) (publicRoomsAnswer, error) {
 
 // readPublicRooms reads what is searched for. Nothing is found, whatever it is.
 func readPublicRooms(r *http.Request) (struct{}, error) {
-	_, err := httpapi.ReadObject(r)
-	return struct{}{}, err
+	var search struct {
+		Limit  *int64  `json:"limit"`
+		Since  *string `json:"since"`
+		Filter *struct {
+			Term *string `json:"generic_search_term"`
+		} `json:"filter"`
+	}
+	return struct{}{}, httpapi.ReadJSON(r, &search)
 }
 
 // searchPublicRooms lists those of them that match.

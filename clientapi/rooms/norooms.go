@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gorilla/mux"
+
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -47,6 +49,11 @@ func noSuchRoom() error {
 type roomData struct{ user, room string }
 
 func readRoomData(r *http.Request) (q roomData, err error) {
+	for name := range mux.Vars(r) {
+		if _, err := httpapi.PathVar(r, name); err != nil {
+			return roomData{}, err
+		}
+	}
 	if q.user, err = httpapi.PathVar(r, "userId"); err != nil {
 		return roomData{}, err
 	}

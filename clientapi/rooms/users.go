@@ -8,23 +8,21 @@ import (
 	"strings"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
-	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
 func readSearch(r *http.Request) (term string, err error) {
-	body, err := httpapi.ReadObject(r)
-	if err != nil {
+	var search struct {
+		Term  *string `json:"search_term"`
+		Limit *int64  `json:"limit"`
+	}
+	if err := httpapi.ReadJSON(r, &search); err != nil {
 		return "", err
 	}
-	if body["search_term"] == nil {
+	if search.Term == nil {
 		return "", httpapi.MissingParam("Missing parameter: search_term")
 	}
-	term, ok := rawjson.Text(body["search_term"])
-	if !ok {
-		return "", httpapi.BadJSON("search_term is not a string")
-	}
-	return term, nil
+	return *search.Term, nil
 }
 
 type searchAnswer struct {

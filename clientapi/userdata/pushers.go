@@ -99,9 +99,12 @@ func checkPusher(p pusherBody) error {
 	if !ok {
 		return httpapi.BadJSON("data is not an object")
 	}
+	if data["url"] == nil {
+		return httpapi.MissingParam("data has no url")
+	}
 	gateway, ok := rawjson.Text(data["url"])
 	if !ok {
-		return httpapi.MissingParam("data has no url")
+		return httpapi.BadJSON("url is not a string")
 	}
 	to, err := url.Parse(gateway)
 	if err != nil || to.Scheme != "https" || to.Host == "" || to.Path != "/_matrix/push/v1/notify" {

@@ -53,13 +53,16 @@ func readRulePut(r *http.Request) (rulePut, error) {
 	if err != nil {
 		return rulePut{}, err
 	}
+	if err := pushrules.CheckID(name.id); err != nil {
+		return rulePut{}, httpapi.InvalidParam(err.Error())
+	}
 	body, err := httpapi.ReadObject(r)
 	if err != nil {
 		return rulePut{}, err
 	}
 	rule, err := pushrules.ReadRule(name.kind, name.id, body)
 	if err != nil {
-		return rulePut{}, httpapi.InvalidParam("This is not a push rule: " + err.Error())
+		return rulePut{}, httpapi.BadJSON("This is not a push rule: " + err.Error())
 	}
 	query := r.URL.Query()
 	return rulePut{name.kind, rule, pushrules.Place{Before: query.Get("before"), After: query.Get("after")}}, nil
@@ -136,7 +139,7 @@ func readRuleActions(r *http.Request) (q ruleActions, err error) {
 		return ruleActions{}, err
 	}
 	if q.actions, err = pushrules.ReadActions(value); err != nil {
-		return ruleActions{}, httpapi.InvalidParam("These are not actions: " + err.Error())
+		return ruleActions{}, httpapi.BadJSON("These are not actions: " + err.Error())
 	}
 	return q, nil
 }

@@ -44,26 +44,6 @@ func (s *Server) globalPushRules(ctx context.Context, device todevice.Device, _ 
 	return rules, err
 }
 
-func readKind(r *http.Request) (pushrules.Kind, error) {
-	kind, err := httpapi.PathVar(r, "kind")
-	if err == nil && !pushrules.Kind(kind).Known() {
-		err = httpapi.NotFound("There is no such kind of push rules")
-	}
-	return pushrules.Kind(kind), err
-}
-
-// pushRulesOfKind gives the rules of one kind. Releases before v1.1 had it; it is
-// asked for still.
-//
-// GET /_matrix/client/v3/pushrules/global/{kind}/
-func (s *Server) pushRulesOfKind(ctx context.Context, device todevice.Device, kind pushrules.Kind) ([]pushrules.Rule, error) {
-	rules, _, err := s.rules(ctx, device.User)
-	if err != nil {
-		return nil, err
-	}
-	return rules.Rules(kind), nil
-}
-
 // ruleName names one push rule.
 type ruleName struct {
 	kind pushrules.Kind
@@ -71,8 +51,12 @@ type ruleName struct {
 }
 
 func readRuleName(r *http.Request) (name ruleName, err error) {
-	if name.kind, err = readKind(r); err != nil {
+	kind, err := httpapi.PathVar(r, "kind")
+	if err != nil {
 		return ruleName{}, err
+	}
+	if name.kind = pushrules.Kind(kind); !name.kind.Known() {
+		return ruleName{}, httpapi.NotFound("There is no such kind of push rules")
 	}
 	name.id, err = httpapi.PathVar(r, "ruleId")
 	return name, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/chappe-im/chappe/clientapi/pushrules"
+	"github.com/chappe-im/chappe/internal/doortest"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -21,7 +22,6 @@ func TestPushRulesAreTheDefaultOnesUntilChanged(t *testing.T) {
 	d.WantBody(content, "GET", "pushrules", token, "")
 	global := strings.TrimSuffix(strings.TrimPrefix(content, `{"global":`), `}`)
 	d.WantBody(global, "GET", "pushrules/global/", token, "")
-	d.WantBody(`[]`, "GET", "pushrules/global/sender/", token, "")
 	d.WantBody(`{"enabled":true}`, "GET", "pushrules/global/underride/.m.rule.message/enabled", token, "")
 	d.WantBody(`{"actions":["notify"]}`, "GET", "pushrules/global/underride/.m.rule.message/actions", token, "")
 	// What is so already is not stored.
@@ -34,24 +34,30 @@ func TestPushRulesAreTheDefaultOnesUntilChanged(t *testing.T) {
 func TestChangedPushRulesAreAccountData(t *testing.T) {
 	d := newDoor(t)
 	_, token := d.Login("alice", "A")
-	for _, step := range []struct{ method, path, body, show, want string }{
+	for _, step := range []struct{ method, path, body, show, want string }{ // show "" stands for the list of the kind
 		{"PUT", rule, `{"pattern":"cake*lie","actions":["notify"]}`, rule,
 			`{"rule_id":"cake","default":false,"enabled":true,"pattern":"cake*lie","actions":["notify"]}`},
 		{"PUT", rule + "/enabled", `{"enabled":false}`, rule + "/enabled", `{"enabled":false}`},
 		{"PUT", rule + "/actions", `{"actions":["dont_notify"]}`, rule + "/actions", `{"actions":[]}`},
-		{"PUT", "pushrules/global/content/tea?before=cake", `{"pattern":"tea","actions":[]}`, "pushrules/global/content",
+		{"PUT", "pushrules/global/content/tea?before=cake", `{"pattern":"tea","actions":[]}`, "",
 			`[{"rule_id":"tea","default":false,"enabled":true,"pattern":"tea","actions":[]},` +
 				`{"rule_id":"cake","default":false,"enabled":false,"pattern":"cake*lie","actions":[]}]`},
-		{"PUT", "pushrules/global/content/tea?after=cake", `{"pattern":"tea","actions":[]}`, "pushrules/global/content/",
+		{"PUT", "pushrules/global/content/tea?after=cake", `{"pattern":"tea","actions":[]}`, "",
 			`[{"rule_id":"cake","default":false,"enabled":false,"pattern":"cake*lie","actions":[]},` +
 				`{"rule_id":"tea","default":false,"enabled":true,"pattern":"tea","actions":[]}]`},
-		{"DELETE", rule, "", "pushrules/global/content/",
+		{"DELETE", rule, "", "",
 			`[{"rule_id":"tea","default":false,"enabled":true,"pattern":"tea","actions":[]}]`},
 		{"PUT", "pushrules/global/override/.m.rule.master/enabled", `{"enabled":true}`, "pushrules/global/override/.m.rule.master",
 			`{"rule_id":".m.rule.master","default":true,"enabled":true,"conditions":[],"actions":[]}`},
 	} {
 		d.WantBody(`{}`, step.method, step.path, token, step.body)
-		d.WantBody(step.want, "GET", step.show, token, "")
+		if step.show == "" {
+			if got := rulesOf(t, d, token, pushrules.Content); got != step.want {
+				t.Errorf("%s %s: got %s, want %s", step.method, step.path, got, step.want)
+			}
+		} else {
+			d.WantBody(step.want, "GET", step.show, token, "")
+		}
 		stored, err := d.Store.AccountData(t.Context(), "alice", todevice.PushRulesType)
 		if err != nil {
 			t.Fatal(err)
@@ -71,20 +77,20 @@ func TestRefusedPushRuleChangesNothing(t *testing.T) {
 		errcode            string
 	}{
 		{"GET", "pushrules/device/", ``, 404, "M_UNRECOGNIZED"},
-		{"GET", "pushrules/global/other/", ``, 404, "M_NOT_FOUND"},
+		{"GET", "pushrules/global/content/", ``, 404, "M_UNRECOGNIZED"},
 		{"GET", "pushrules/global/other/cake", ``, 404, "M_NOT_FOUND"},
 		{"GET", rule + "/colour", ``, 404, "M_UNRECOGNIZED"},
 		{"GET", "pushrules/global/sender/cake", ``, 404, "M_NOT_FOUND"},
 		{"PUT", "pushrules/global/other/x", `{"actions":[]}`, 404, "M_NOT_FOUND"},
 		{"PUT", "pushrules/global/room/.m.mine", `{"actions":[]}`, 400, "M_INVALID_PARAM"},
 		{"PUT", "pushrules/global/room/a%2Fb", `{"actions":[]}`, 400, "M_INVALID_PARAM"},
-		{"PUT", "pushrules/global/room/a", `{"actions":["shout"]}`, 400, "M_INVALID_PARAM"},
-		{"PUT", rule, `{"actions":[]}`, 400, "M_INVALID_PARAM"},
+		{"PUT", "pushrules/global/room/a", `{"actions":["shout"]}`, 400, "M_BAD_JSON"},
+		{"PUT", rule, `{"actions":[]}`, 400, "M_BAD_JSON"},
 		{"PUT", rule + "?after=none", `{"actions":[],"pattern":"x"}`, 400, "M_UNKNOWN"},
 		{"PUT", "pushrules/global/override/x?before=.m.rule.reaction", `{"actions":[]}`, 400, "M_UNKNOWN"},
 		{"PUT", rule + "/enabled", `{"enabled":"no"}`, 400, "M_BAD_JSON"},
 		{"PUT", rule + "/enabled", `{}`, 400, "M_MISSING_PARAM"},
-		{"PUT", rule + "/actions", `{"actions":{}}`, 400, "M_INVALID_PARAM"},
+		{"PUT", rule + "/actions", `{"actions":{}}`, 400, "M_BAD_JSON"},
 		{"PUT", "pushrules/global/override/.m.rule.none/enabled", `{"enabled":true}`, 404, "M_NOT_FOUND"},
 		{"PUT", "pushrules/global/override/.m.rule.none/actions", `{"actions":[]}`, 404, "M_NOT_FOUND"},
 		{"DELETE", "pushrules/global/override/.m.rule.none", ``, 404, "M_NOT_FOUND"},
@@ -95,6 +101,16 @@ func TestRefusedPushRuleChangesNothing(t *testing.T) {
 		d.Want(c.status, c.errcode, c.method, c.path, token, c.body)
 	}
 	d.WantBody(before, "GET", "pushrules/", token, "")
+}
+
+// rulesOf gives the list of the rules of one kind.
+func rulesOf(t *testing.T, d *doortest.Door, token string, kind pushrules.Kind) string {
+	t.Helper()
+	var rules map[pushrules.Kind]json.RawMessage
+	if err := json.Unmarshal([]byte(d.Want(200, "", "GET", "pushrules/global/", token, "").Body), &rules); err != nil {
+		t.Fatal(err)
+	}
+	return string(rules[kind])
 }
 
 // Each change reads the rules and writes them back; done at once by several devices,
@@ -116,8 +132,7 @@ func TestPushRulesOfSeveralDevicesAtOnceAreAllKept(t *testing.T) {
 	}
 	done.Wait()
 	var rules []json.RawMessage
-	got := d.Want(200, "", "GET", "pushrules/global/room/", token, "")
-	if err := json.Unmarshal([]byte(got.Body), &rules); err != nil || len(rules) != devices*each {
+	if err := json.Unmarshal([]byte(rulesOf(t, d, token, pushrules.Room)), &rules); err != nil || len(rules) != devices*each {
 		t.Errorf("%d rules are kept, want %d (%v)", len(rules), devices*each, err)
 	}
 }

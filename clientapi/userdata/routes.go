@@ -30,12 +30,10 @@ func (s *Server) dataRoutes(r *mux.Router, prefix string) {
 // ruleRoutes serves lists of rules with a slash at the end and, as many write them,
 // without.
 func (s *Server) ruleRoutes(r *mux.Router, prefix string) {
-	kind := prefix + "/global/{kind}"
-	rule := kind + "/{ruleId}"
+	rule := prefix + "/global/{kind}/{ruleId}"
 	for _, slash := range []string{"/", ""} {
 		r.Handle(prefix+slash, authed(s, httpapi.NoQuery, s.pushRules)).Methods(http.MethodGet)
 		r.Handle(prefix+"/global"+slash, authed(s, httpapi.NoQuery, s.globalPushRules)).Methods(http.MethodGet)
-		r.Handle(kind+slash, authed(s, readKind, s.pushRulesOfKind)).Methods(http.MethodGet)
 	}
 	r.Handle(rule, authed(s, readRuleName, s.pushRule)).Methods(http.MethodGet)
 	r.Handle(rule, authed(s, readRulePut, s.putPushRule)).Methods(http.MethodPut)

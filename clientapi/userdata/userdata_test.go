@@ -25,8 +25,6 @@ var rows = []doortest.Row{
 	{Route: "GET {v3}/pushrules", WrongMethod: "POST"},
 	{Route: "GET {v3}/pushrules/global/", WrongMethod: "POST"},
 	{Route: "GET {v3}/pushrules/global", WrongMethod: "POST"},
-	{Route: "GET {v3}/pushrules/global/{kind}/", WrongMethod: "POST"},
-	{Route: "GET {v3}/pushrules/global/{kind}", WrongMethod: "POST"},
 	{Route: "GET {v3}/pushrules/global/{kind}/{ruleId}", Answer: "404 M_NOT_FOUND", WrongMethod: "POST"},
 	{Route: "PUT {v3}/pushrules/global/{kind}/{ruleId}", Body: `{"actions":[]}`, Reads: true, WrongMethod: "POST"},
 	{Route: "DELETE {v3}/pushrules/global/{kind}/{ruleId}", Answer: "404 M_NOT_FOUND", WrongMethod: "POST"},
