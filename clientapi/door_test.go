@@ -21,6 +21,7 @@ import (
 
 	"github.com/chappe-im/chappe/clientapi"
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
@@ -121,7 +122,7 @@ func (d *door) do(method, path, token, body string) answer {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	recorder := httptest.NewRecorder()
-	d.router.ServeHTTP(recorder, request)
+	matrixspec.Checked(d.t, d.router).ServeHTTP(recorder, request)
 	got := answer{status: recorder.Code, header: recorder.Header(), raw: recorder.Body.String()}
 	if err := json.Unmarshal([]byte(got.raw), &got.body); err != nil {
 		d.t.Errorf("%s %.100s: the answer is not an object: %.200q", method, path, got.raw)

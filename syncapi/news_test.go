@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -236,7 +237,7 @@ func (d *door) keysChanges(device todevice.Device, from, to string) answer {
 	r := httptest.NewRequest("GET", "/_matrix/client/v3/keys/changes?"+url.Values{"from": {from}, "to": {to}}.Encode(), nil)
 	r.Header.Set("Authorization", "Bearer "+device.User.Localpart+"/"+device.ID)
 	w := httptest.NewRecorder()
-	d.handler.ServeHTTP(w, r)
+	matrixspec.Checked(d.t, d.handler).ServeHTTP(w, r)
 	a := answer{status: w.Code}
 	_ = json.Unmarshal(w.Body.Bytes(), &a)
 	a.raw = map[string]json.RawMessage{"device_lists": w.Body.Bytes()}

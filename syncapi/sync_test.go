@@ -20,6 +20,7 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/syncapi"
@@ -148,7 +149,7 @@ func (d *door) sync(ctx context.Context, device todevice.Device, since string, t
 	r.Header.Set("Authorization", "Bearer "+device.User.Localpart+"/"+device.ID)
 	w := httptest.NewRecorder()
 	begun := time.Now()
-	d.handler.ServeHTTP(w, r)
+	matrixspec.Checked(d.t, d.handler).ServeHTTP(w, r)
 	a := answer{status: w.Code, took: time.Since(begun)}
 	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
 		d.t.Fatalf("%s: %v", w.Body, err)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -21,7 +22,7 @@ func (d *door) syncWith(device todevice.Device, since string, params url.Values)
 	r := httptest.NewRequest("GET", "/_matrix/client/v3/sync?"+params.Encode(), nil)
 	r.Header.Set("Authorization", "Bearer "+device.User.Localpart+"/"+device.ID)
 	w := httptest.NewRecorder()
-	d.handler.ServeHTTP(w, r)
+	matrixspec.Checked(d.t, d.handler).ServeHTTP(w, r)
 	a := answer{status: w.Code}
 	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
 		d.t.Fatalf("%s: %v", w.Body, err)

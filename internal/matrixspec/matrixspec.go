@@ -42,8 +42,10 @@ type route struct {
 // A schema is read when it is first asked for, since most tests meet few of them.
 type schema func() (*jsonschema.Schema, error)
 
-// Load reads the description.
-func Load() (*Spec, error) {
+// Load gives the description. It is read once in a process.
+func Load() (*Spec, error) { return read() }
+
+var read = sync.OnceValues(func() (*Spec, error) {
 	s := &Spec{}
 	for _, folder := range []string{"testdata/api/client-server", "testdata/api/server-server"} {
 		files, err := fs.Glob(description, folder+"/*.yaml")
@@ -57,7 +59,7 @@ func Load() (*Spec, error) {
 		}
 	}
 	return s, nil
-}
+})
 
 // add adds the routes of one file, which is a document of its own.
 func (s *Spec) add(file string) error {
