@@ -42,7 +42,11 @@ func readUserKeys(_ *http.Request, body json.RawMessage) (devices map[string][]s
 		return nil, err
 	}
 	devices = make(map[string][]string, len(byUser))
+	asked := 0
 	for user, listed := range byUser {
+		if asked += len(listed); len(byUser) > todevice.MaxKeyUsers || asked > todevice.MaxKeyDevices {
+			return nil, tooManyKeys()
+		}
 		if listed == nil || slices.Contains(listed, nil) {
 			return nil, httpapi.BadJSON("The devices of a user are not a list of strings")
 		}
@@ -52,6 +56,11 @@ func readUserKeys(_ *http.Request, body json.RawMessage) (devices map[string][]s
 		}
 	}
 	return devices, nil
+}
+
+// tooManyKeys refuses a request before it costs anything.
+func tooManyKeys() error {
+	return httpapi.TooLarge(fmt.Sprintf("The request is for over %d users or %d devices", todevice.MaxKeyUsers, todevice.MaxKeyDevices))
 }
 
 // local gives the localpart of a user ID, if the user can be one of this server's.
@@ -118,7 +127,16 @@ type claimedAnswer struct {
 
 // readUserClaims gives the algorithm asked for, by user and device ID.
 func readUserClaims(_ *http.Request, body json.RawMessage) (claims map[string]map[string]string, err error) {
-	return claims, decodeMember(body, "one_time_keys", &claims)
+	if err := decodeMember(body, "one_time_keys", &claims); err != nil {
+		return nil, err
+	}
+	asked := 0
+	for _, devices := range claims {
+		if asked += len(devices); len(claims) > todevice.MaxKeyUsers || asked > todevice.MaxKeyDevices {
+			return nil, tooManyKeys()
+		}
+	}
+	return claims, nil
 }
 
 // claimUserKeys: POST /_matrix/federation/v1/user/keys/claim
@@ -147,9 +165,6 @@ func (s *Server) claimUserKeys(ctx context.Context, origin spec.ServerName, aske
 		return claimedAnswer{}, fmt.Errorf("claim keys: %w", err)
 	}
 	claimed, err := s.store.ClaimKeys(ctx, claims)
-	if err != nil {
-		return claimedAnswer{}, fmt.Errorf("claim keys: %w", err)
-	}
 	for _, key := range claimed {
 		user := todevice.UserID{Localpart: key.Localpart, Server: s.cfg.Name}.String()
 		if answer.OneTimeKeys[user] == nil {
@@ -159,6 +174,9 @@ func (s *Server) claimUserKeys(ctx context.Context, origin spec.ServerName, aske
 		if key.Low {
 			s.notifier.Wake(key.Inbox)
 		}
+	}
+	if err != nil {
+		return claimedAnswer{}, fmt.Errorf("claim keys: %w", err)
 	}
 	return answer, nil
 }

@@ -164,6 +164,30 @@ func TestOtherServersClaimEachKeyOnce(t *testing.T) {
 	}
 }
 
+func TestRequestForTooManyKeysIsRefusedAndTakesNothing(t *testing.T) {
+	h := neighbour(t)
+	h.upload("alice", "A", todevice.KeyUpload{OneTimeKeys: []todevice.OneTimeKey{{Algorithm: "a", ID: "1", Key: json.RawMessage(`"k"`)}}})
+	list := func(n int, member string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, member, i)
+		}
+		return b.String()
+	}
+	for _, c := range []struct{ name, endpoint, body string }{
+		{"users of a query", "query", `{"device_keys":{` + list(1000, `"@u%d:here.test":[],`) + `"@alice:here.test":[]}}`},
+		{"devices of a query", "query", `{"device_keys":{"@alice:here.test":[` + list(10_000, `"D%d",`) + `"A"]}}`},
+		{"users of a claim", "claim", `{"one_time_keys":{` + list(1000, `"@u%d:here.test":{},`) + `"@alice:here.test":{"A":"a"}}}`},
+		{"devices of a claim", "claim", `{"one_time_keys":{"@alice:here.test":{` + list(10_000, `"D%d":"a",`) + `"A":"a"}}}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			expect(t, h.ask(http.MethodPost, v1+"/user/keys/"+c.endpoint, c.body), 413, "M_TOO_LARGE")
+		})
+	}
+	wantBody(t, h.ask(http.MethodPost, v1+"/user/keys/claim", `{"one_time_keys":{"@alice:here.test":{"A":"a"}}}`),
+		`{"one_time_keys":{"@alice:here.test":{"A":{"a:1":"k"}}}}`)
+}
+
 func TestWhoAsksIsInterested(t *testing.T) {
 	for name, ask := range map[string]func(*house){
 		"query": func(h *house) {

@@ -28,6 +28,8 @@ var (
 	ErrRegistrationToken = errors.New("the registration token is not valid")
 	// ErrTokenExists: there is a registration token of these letters.
 	ErrTokenExists = errors.New("the token exists")
+	// ErrTooManyKeys: the device would hold more one-time or fallback keys than it may.
+	ErrTooManyKeys = errors.New("too many one-time or fallback keys")
 	// ErrKeysChanged: the keys are not those any more that the change was to replace.
 	ErrKeysChanged = errors.New("the keys have changed meanwhile")
 	// ErrNameInUse: a device and a cross-signing key of one user would have one name.

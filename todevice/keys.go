@@ -43,10 +43,13 @@ func (k KeyCounts) Equal(other KeyCounts) bool {
 	return maps.Equal(k.OneTimeKeys, other.OneTimeKeys) && slices.Equal(k.UnusedFallbackKeys, other.UnusedFallbackKeys)
 }
 
-// What one request may ask for of the keys of users. No client comes near.
+// What one request may ask for of the keys of users, and what a device may offer to
+// be claimed. Clients do with a tenth of it.
 const (
-	MaxKeyUsers   = 1000
-	MaxKeyDevices = 10_000
+	MaxKeyUsers     = 1000
+	MaxKeyDevices   = 10_000
+	MaxOneTimeKeys  = 1000
+	MaxFallbackKeys = 10 // of different algorithms
 )
 
 // SignedCurve25519 is the algorithm of one-time keys that every client uses.

@@ -129,9 +129,6 @@ func (s *Server) claimLocally(ctx context.Context, answer claimAnswer, claims []
 		return nil
 	}
 	claimed, err := s.store.ClaimKeys(ctx, claims)
-	if err != nil {
-		return err
-	}
 	for _, key := range claimed {
 		user := todevice.UserID{Localpart: key.Localpart, Server: s.name}
 		answer.add(user, key.DeviceID, key.Name(), key.Key)
@@ -139,5 +136,5 @@ func (s *Server) claimLocally(ctx context.Context, answer claimAnswer, claims []
 			s.notifier.Wake(key.Inbox)
 		}
 	}
-	return nil
+	return err
 }

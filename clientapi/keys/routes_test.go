@@ -78,3 +78,37 @@ func (d *door) routes() (paths []string) {
 	}
 	return paths
 }
+
+// many writes an object or list with n members.
+func many(begin string, n int, member func(int) string, end string) string {
+	members := make([]string, n)
+	for i := range members {
+		members[i] = member(i)
+	}
+	return begin + strings.Join(members, ",") + end
+}
+
+func TestRequestForTooMuchIsRefusedAndTakesNothing(t *testing.T) {
+	d := newDoor(t)
+	alice := d.register("alice", "A")
+	d.upload(alice, `{"one_time_keys":`+oneTimeKeys("A")+`}`)
+	user := func(value string) func(int) string {
+		return func(i int) string { return fmt.Sprintf(`"@u%d:far.test":%s`, i, value) }
+	}
+	device := func(i int) string { return fmt.Sprintf(`"D%d":"x"`, i) }
+	for _, c := range []struct{ name, endpoint, body string }{
+		{"users of a query", "query", many(`{"device_keys":{`, 1001, user(`[]`), `}}`)},
+		{"devices of a query", "query", many(`{"device_keys":{"@alice:chappe.test":[`, 10_001, func(int) string { return `"D"` }, `]}}`)},
+		{"users of a claim", "claim", many(`{"one_time_keys":{"@alice:chappe.test":{"A":"signed_curve25519"},`, 1000, user(`{}`), `}}`)},
+		{"devices of a claim", "claim", many(`{"one_time_keys":{"@alice:chappe.test":{"A":"signed_curve25519",`, 10_000, device, `}}}`)},
+		{"users of signatures", "signatures/upload", many(`{`, 1001, user(`{}`), `}`)},
+	} {
+		got := d.post(alice, c.endpoint, c.body)
+		check(t, c.name, got, "413 M_TOO_LARGE")
+	}
+	if len(d.remote.asked) > 0 {
+		t.Errorf("%d servers were asked", len(d.remote.asked))
+	}
+	wantJSON(t, d.upload(alice, `{}`), "one_time_key_counts", `{"signed_curve25519":1}`)
+	d.want(d.post(alice, "query", many(`{"device_keys":{`, 1000, user(`[]`), `}}`)), http.StatusOK, "")
+}

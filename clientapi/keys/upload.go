@@ -18,9 +18,14 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-// maxKey bounds one key object, in bytes as it was sent. Real ones are a tenth of
-// it at most.
-const maxKey = 64 << 10
+const (
+	// maxKey bounds one key object, in bytes as it was sent, and maxOneTimeKey one that
+	// can be claimed, of which a device has many. Real ones are a tenth of it at most.
+	maxKey        = 64 << 10
+	maxOneTimeKey = 8 << 10
+	// maxKeyName bounds algorithm:id, in bytes.
+	maxKeyName = 255
+)
 
 type uploadQuery struct {
 	deviceKeys json.RawMessage // nil where there are none
@@ -121,7 +126,10 @@ func decodeOneTimeKeys(raw json.RawMessage) ([]todevice.OneTimeKey, error) {
 		if key[0] != '{' && key[0] != '"' {
 			return nil, httpapi.BadJSON("A key is neither an object nor a string")
 		}
-		if err := checkKey("A key", key); err != nil {
+		if len(name) > maxKeyName || len(key) > maxOneTimeKey {
+			return nil, httpapi.TooLarge(fmt.Sprintf("A one-time key is over %d bytes, or its name over %d", maxOneTimeKey, maxKeyName))
+		}
+		if err := checkKey("A one-time key", key); err != nil {
 			return nil, err
 		}
 		keys = append(keys, todevice.OneTimeKey{Algorithm: algorithm, ID: id, Key: key})
@@ -149,6 +157,10 @@ func (s *Server) upload(ctx context.Context, device todevice.Device, q uploadQue
 		// One SDK reads these words.
 		return uploadAnswer{}, httpapi.BadRequest(spec.ErrorUnknown, fmt.Sprintf(
 			"One time key %s already exists. Old key: %s; new key: %s", conflict.Name, conflict.Old, conflict.New))
+	case errors.Is(err, todevice.ErrTooManyKeys):
+		// Not as if the client should try again: none that works comes here.
+		return uploadAnswer{}, httpapi.TooLarge(fmt.Sprintf("A device may have %d one-time keys, and fallback keys of %d algorithms",
+			todevice.MaxOneTimeKeys, todevice.MaxFallbackKeys))
 	case errors.Is(err, todevice.ErrUnknownDevice):
 		return uploadAnswer{}, httpapi.UnknownToken() // deleted since the token was checked
 	case err != nil:

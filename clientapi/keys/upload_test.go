@@ -82,10 +82,14 @@ func TestBadUploadIsRefusedAndStoresNothing(t *testing.T) {
 		{"a name without an ID", `{"one_time_keys":{"signed_curve25519":{}}}`, 400, "M_BAD_JSON"},
 		{"a key that is a number", `{"one_time_keys":{"signed_curve25519:A":1}}`, 400, "M_BAD_JSON"},
 		{"two fallback keys", `{"fallback_keys":` + oneTimeKeys("F", "G") + `}`, 400, "M_BAD_JSON"},
-		{"a large key", `{"one_time_keys":{"a:A":"` + strings.Repeat("k", 64<<10) + `"}}`, 413, "M_TOO_LARGE"},
+		{"a large key", `{"device_keys":` + strings.Replace(good, `{`, `{"x":"`+strings.Repeat("k", 64<<10)+`",`, 1) + `}`, 413, "M_TOO_LARGE"},
 		{"a key with half a character", `{"device_keys":` + strings.Replace(good, `{`, `{"x":"\ud800",`, 1) + `}`, 400, "M_BAD_JSON"},
 		{"a key with a fraction", `{"device_keys":` + strings.Replace(good, `{`, `{"x":0.5,`, 1) + `}`, 400, "M_BAD_JSON"},
 		{"a one-time key with half a character", `{"one_time_keys":{"a:A":"\udc00"}}`, 400, "M_BAD_JSON"},
+		{"a large one-time key", `{"one_time_keys":{"a:A":"` + strings.Repeat("k", 8<<10) + `"}}`, 413, "M_TOO_LARGE"},
+		{"a long name", `{"fallback_keys":{"a:` + strings.Repeat("A", 254) + `":"k"}}`, 413, "M_TOO_LARGE"},
+		{"one-time keys over any number", `{"one_time_keys":` + manyKeys("a", 1001) + `}`, 413, "M_TOO_LARGE"},
+		{"fallback keys of any number of algorithms", `{"device_keys":` + good + `,"fallback_keys":` + fallbackKeys(11) + `}`, 413, "M_TOO_LARGE"},
 		{"a deep key", `{"one_time_keys":{"a:A":{"k":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}}}`, 400, "M_BAD_JSON"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -94,6 +98,39 @@ func TestBadUploadIsRefusedAndStoresNothing(t *testing.T) {
 		})
 	}
 	wantJSON(t, d.query(alice, `{"@alice:chappe.test":[]}`), "device_keys", `{"@alice:chappe.test":{}}`)
+}
+
+// manyKeys writes n one-time keys of an algorithm.
+func manyKeys(algorithm string, n int) string {
+	keys := make(map[string]any, n)
+	for i := range n {
+		keys[fmt.Sprint(algorithm, ":", i)] = "k"
+	}
+	return object(keys)
+}
+
+// fallbackKeys writes fallback keys of so many algorithms.
+func fallbackKeys(algorithms int) string {
+	keys := make(map[string]any, algorithms)
+	for i := range algorithms {
+		keys[fmt.Sprint("a", i, ":F")] = "k"
+	}
+	return object(keys)
+}
+
+func TestDeviceOffersAsManyKeysAsItMay(t *testing.T) {
+	d := newDoor(t)
+	alice := d.register("alice", "A")
+	d.want(d.upload(alice, `{"one_time_keys":`+manyKeys("a", 600)+`,"fallback_keys":`+fallbackKeys(9)+`}`), http.StatusOK, "")
+	for range 2 { // a repetition takes no more room
+		d.want(d.upload(alice, `{"one_time_keys":`+manyKeys("b", 400)+`,"fallback_keys":`+fallbackKeys(10)+`}`), http.StatusOK, "")
+	}
+	d.want(d.upload(alice, `{"one_time_keys":`+oneTimeKeys("one")+`,"fallback_keys":{"a0:G":"k"}}`), http.StatusRequestEntityTooLarge, "M_TOO_LARGE")
+	d.want(d.upload(alice, `{"fallback_keys":{"c:F":"k"}}`), http.StatusRequestEntityTooLarge, "M_TOO_LARGE")
+	d.want(d.upload(alice, `{"fallback_keys":{"a0:G":"k"}}`), http.StatusOK, "") // takes the place of another
+	d.claim(alice, `{"@alice:chappe.test":{"A":"b"}}`)
+	got := d.want(d.upload(alice, `{"one_time_keys":`+oneTimeKeys("one")+`}`), http.StatusOK, "")
+	wantJSON(t, got, "one_time_key_counts", `{"a":600,"b":399,"signed_curve25519":1}`)
 }
 
 func TestConflictIsToldInTheWordsOneSDKReads(t *testing.T) {

@@ -13,8 +13,9 @@ import (
 // UploadKeys keeps what a device publishes, all of it or nothing, and gives what
 // there is then.
 //
-// It fails with todevice.ErrUnknownDevice if the device no longer exists, and with
-// a *todevice.KeyConflictError if another one-time key has the name of one given.
+// It fails with todevice.ErrUnknownDevice if the device no longer exists, with
+// todevice.ErrTooManyKeys if there would be more than a device may have, and with a
+// *todevice.KeyConflictError if another one-time key has the name of one given.
 // A key that was uploaded before, claimed by now or not, is not added again.
 func (s *Store) UploadKeys(ctx context.Context, inbox todevice.InboxID, upload todevice.KeyUpload) (counts todevice.KeyCounts, err error) {
 	offered, err := offer(upload.OneTimeKeys)
@@ -28,6 +29,9 @@ func (s *Store) UploadKeys(ctx context.Context, inbox todevice.InboxID, upload t
 		}
 		fresh, err := t.fresh(inbox, offered)
 		if err != nil {
+			return err
+		}
+		if err := t.haveRoom(inbox, fresh, upload.FallbackKeys); err != nil {
 			return err
 		}
 		// All that can refuse the upload comes before this first change.
@@ -54,6 +58,38 @@ func (s *Store) UploadKeys(ctx context.Context, inbox todevice.InboxID, upload t
 // keysChanged has the keys of a device counted anew.
 func (t *tx) keysChanged(inbox todevice.InboxID) {
 	t.afterCommit(func() { t.writer.store.keyCounts.forget(inbox) })
+}
+
+// haveRoom is todevice.ErrTooManyKeys if a device would have more keys than it may.
+func (t *tx) haveRoom(inbox todevice.InboxID, oneTime, fallback []todevice.OneTimeKey) error {
+	if len(oneTime) > 0 {
+		var there int
+		err := t.queryRow(`SELECT coalesce(sum(remaining), 0) FROM one_time_key_counts WHERE inbox = ?`, []any{inbox}, &there)
+		if err != nil || there+len(oneTime) > todevice.MaxOneTimeKeys {
+			return errorOr(err, todevice.ErrTooManyKeys)
+		}
+	}
+	added := 0
+	for _, key := range fallback {
+		var replaces bool
+		err := t.queryRow(`SELECT EXISTS (SELECT 1 FROM fallback_keys WHERE inbox = ? AND algorithm = ?)`,
+			[]any{inbox, key.Algorithm}, &replaces)
+		if err != nil {
+			return err
+		}
+		if !replaces {
+			added++
+		}
+	}
+	if added == 0 {
+		return nil
+	}
+	var there int
+	err := t.queryRow(`SELECT count(*) FROM fallback_keys WHERE inbox = ?`, []any{inbox}, &there)
+	if err != nil || there+added > todevice.MaxFallbackKeys {
+		return errorOr(err, todevice.ErrTooManyKeys)
+	}
+	return nil
 }
 
 // knownDevice gives the device of an inbox, or todevice.ErrUnknownDevice.

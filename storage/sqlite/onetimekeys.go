@@ -91,7 +91,8 @@ func (t *tx) addOneTimeKeys(inbox todevice.InboxID, fresh []todevice.OneTimeKey)
 
 // ClaimKeys takes one key for each claim from the device's one-time keys, oldest
 // upload first, or gives its fallback key where none is left. No one-time key is
-// given out twice. Claims for which there is nothing have no part in the answer.
+// given out twice. Claims for which there is nothing have no part in the answer. With
+// an error it gives those that were taken before: they are gone, for nobody.
 func (s *Store) ClaimKeys(ctx context.Context, claims []todevice.KeyClaim) ([]todevice.ClaimedKey, error) {
 	var claimed []todevice.ClaimedKey
 	for part := range slices.Chunk(claims, claimsPerWrite) {
@@ -101,7 +102,7 @@ func (s *Store) ClaimKeys(ctx context.Context, claims []todevice.KeyClaim) ([]to
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("claim keys: %w", err)
+			return claimed, fmt.Errorf("claim keys: %w", err)
 		}
 		claimed = append(claimed, taken...)
 	}

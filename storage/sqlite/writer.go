@@ -155,7 +155,7 @@ func refusal(err error) bool {
 	for _, own := range []error{
 		todevice.ErrUnknownDevice, todevice.ErrInboxFull, todevice.ErrUnknownUser, todevice.ErrUserExists,
 		todevice.ErrUserDeactivated, todevice.ErrUnknownToken, todevice.ErrRegistrationToken, todevice.ErrTokenExists,
-		todevice.ErrTooMuchData, todevice.ErrKeysChanged, todevice.ErrNameInUse,
+		todevice.ErrTooMuchData, todevice.ErrKeysChanged, todevice.ErrTooManyKeys, todevice.ErrNameInUse,
 	} {
 		if errors.Is(err, own) {
 			return true
