@@ -151,6 +151,12 @@ func (w *whole) each(do func(*calls)) {
 		for _, prefix := range []string{"/_matrix/client/v3", "/_matrix/client/r0"} {
 			rows[strings.Replace(r.route, "{v3}", prefix, 1)] = r
 		}
+		if strings.Contains(r.route, "{any}") {
+			delete(rows, r.route)
+			for _, version := range []string{"v3", "r0", "unstable"} {
+				rows[strings.Replace(r.route, "{any}", "/_matrix/client/"+version, 1)] = r
+			}
+		}
 	}
 	for i, e := range w.endpoints() {
 		route := e.method + " " + e.template

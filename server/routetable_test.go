@@ -29,7 +29,8 @@ const (
 // A row says how one endpoint is called, and what it answers where that is not what
 // every endpoint of its kind does.
 type row struct {
-	// route is method and template. {v3} stands for r0, too.
+	// route is method and template. {v3} stands for r0, too, and {any} for both and
+	// unstable.
 	route string
 	kind  kind
 	// body is a good one, "" where the endpoint reads none. What is in braces is
@@ -115,6 +116,22 @@ var table = []row{
 	{route: "POST {v3}/keys/signatures/upload", body: `{"@bob:here.test":{"D":{"any":"s3cr3t"}}}`,
 		wrong: map[string]outcome{"@bob:here.test D any": fine}},
 	{route: "POST {v3}/keys/claim", body: `{"one_time_keys":{"@bob:here.test":{"D":"signed_curve25519"}},"timeout":10}`},
+
+	// Key backups.
+	{route: "POST {any}/room_keys/version", body: backup, wrong: inBackup},
+	{route: "GET {any}/room_keys/version", good: notFound},
+	{route: "GET {any}/room_keys/version/{version}", good: notFound},
+	{route: "PUT {any}/room_keys/version/{version}", good: notFound, body: backup, wrong: inBackup},
+	{route: "DELETE {any}/room_keys/version/{version}", good: notFound},
+	backedUp("GET", "", ""),
+	backedUp("PUT", "", `{"rooms":{"!r":{"sessions":{"s":`+backedUpKey+`}}}}`),
+	backedUp("DELETE", "", ""),
+	backedUp("GET", "/{roomId}", ""),
+	backedUp("PUT", "/{roomId}", `{"sessions":{"s":`+backedUpKey+`}}`),
+	backedUp("DELETE", "/{roomId}", ""),
+	backedUp("GET", "/{roomId}/{sessionId}", ""),
+	backedUp("PUT", "/{roomId}/{sessionId}", backedUpKey),
+	backedUp("DELETE", "/{roomId}/{sessionId}", ""),
 
 	// Profiles.
 	{route: "GET {v3}/profile/{userId}", kind: open, foreign: fine},
@@ -243,4 +260,22 @@ var somePublicKey = strings.Repeat("A", 43)
 
 func noRoom(route string) row {
 	return row{route: route, kind: signed, good: notFound, garbled: notFound, foreign: notFound}
+}
+
+const (
+	backup      = `{"algorithm":"m.megolm_backup.v1.curve25519-aes-sha2","auth_data":{"any":"thing"}}`
+	backedUpKey = `{"first_message_index":1,"forwarded_count":0,"is_verified":false,"session_data":{"any":"thing"}}`
+)
+
+var inBackup = map[string]outcome{"auth_data any": fine}
+
+// backedUp is a row of the keys in a backup, of which there is none.
+func backedUp(method, place, body string) row {
+	r := row{route: method + " {any}/room_keys/keys" + place, good: notFound, body: body,
+		query: "version=1", queries: map[string]outcome{"": missingParam}}
+	if body != "" {
+		r.limit = 20 << 20
+		r.wrong = map[string]outcome{"session_data any": fine, "sessions s session_data any": fine, "rooms !r sessions s session_data any": fine}
+	}
+	return r
 }

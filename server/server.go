@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chappe-im/chappe/clientapi"
+	"github.com/chappe-im/chappe/clientapi/keybackup"
 	"github.com/chappe-im/chappe/clientapi/keys"
 	"github.com/chappe-im/chappe/clientapi/rooms"
 	"github.com/chappe-im/chappe/clientapi/userdata"
@@ -121,6 +122,7 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	userdata.New(s.store, log.WithField("part", "client")).Routes(clients)
 	rooms.New(cfg.ServerName, s.store, log.WithField("part", "client")).Routes(clients)
 	keys.New(cfg.ServerName, s.store, notifier, others, accounts.PasswordStage, log.WithField("part", "client")).Routes(clients)
+	keybackup.New(s.store, log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
 	s.clients = clients
 	if cfg.Client.Listen != "" {

@@ -37,6 +37,12 @@ var (
 	// ErrInboxFull: an inbox among the recipients holds as much as it may. The
 	// batch was refused whole.
 	ErrInboxFull = errors.New("the inbox of a recipient is full")
+	// ErrUnknownBackup: the user has no key backup of this version.
+	ErrUnknownBackup = errors.New("unknown key backup")
+	// ErrBackupFull: the user's key backups hold as much as they may.
+	ErrBackupFull = errors.New("the key backups of the user are full")
+	// ErrBackupAlgorithm: a backup's algorithm cannot be changed.
+	ErrBackupAlgorithm = errors.New("another algorithm than the key backup's")
 	// ErrContentTooLarge: a content is over MaxContent bytes of canonical JSON.
 	ErrContentTooLarge = errors.New("content over 65536 bytes")
 	// ErrContentNotCanonical: a content cannot be written as canonical JSON, and so

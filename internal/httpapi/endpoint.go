@@ -22,7 +22,7 @@ type Empty struct{}
 
 // Endpoint makes a handler of its two parts: read turns the request into a value
 // and touches nothing else, do acts on the value. An answer that is a
-// json.RawMessage is written as it is.
+// json.RawMessage is written as it is, a Stream piece by piece.
 func Endpoint[Query, Answer any](
 	log *logrus.Entry,
 	read func(*http.Request) (Query, error),
@@ -37,6 +37,10 @@ func Endpoint[Query, Answer any](
 		answer, err := do(r.Context(), query)
 		if err != nil {
 			WriteError(w, log, err)
+			return
+		}
+		if stream, ok := any(answer).(Stream); ok {
+			writeStream(r.Context(), w, log, stream)
 			return
 		}
 		writeJSON(w, http.StatusOK, answer)

@@ -38,6 +38,8 @@ func fillUser(t testing.TB, s *Store, bob, alice todevice.Device) {
 	fill(t, s, bob, alice)
 	set(t, s, alice.User, crossSigning("AM", "AS", "AU"))
 	sign(t, s, signature(bob.User, "U", alice.User, "AM"), signature(alice.User, "AU", bob.User, "M"))
+	backUp(t, s, "bob", 1)
+	backUp(t, s, "alice", 1)
 	name := "Bob"
 	_, filtered := s.MakeFilter(ctx, "bob", json.RawMessage(`{}`))
 	for _, err := range []error{

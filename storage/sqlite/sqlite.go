@@ -39,6 +39,10 @@ type Options struct {
 	// for 100,000 rows and 256 MiB.
 	MaxInboxRows  int
 	MaxInboxBytes int64
+	// MaxBackupKeys and MaxBackupBytes bound the key backups of one user together. 0
+	// stands for 500,000 keys and 512 MiB.
+	MaxBackupKeys  int64
+	MaxBackupBytes int64
 	// Waiting, if not nil, is told of servers for which device list updates wait, that
 	// no batch has brought.
 	Waiting func(servers []spec.ServerName)
@@ -57,6 +61,7 @@ type Store struct {
 	serverName spec.ServerName
 	epoch      []byte
 	limits     inboxSize
+	backups    backupSize // of one user, at most
 	waiting    func([]spec.ServerName)
 	changed    func(localparts []string)
 	now        func() time.Time
@@ -85,6 +90,7 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{
 		serverName: o.ServerName,
 		limits:     inboxSize{rows: o.MaxInboxRows, bytes: o.MaxInboxBytes},
+		backups:    backupSize{keys: o.MaxBackupKeys, bytes: o.MaxBackupBytes},
 		waiting:    o.Waiting,
 		changed:    o.Changed,
 		now:        o.Now,
@@ -103,6 +109,12 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if s.limits.bytes == 0 {
 		s.limits.bytes = 256 << 20
+	}
+	if s.backups.keys == 0 {
+		s.backups.keys = 500_000
+	}
+	if s.backups.bytes == 0 {
+		s.backups.bytes = 512 << 20
 	}
 	if err := s.open(driver, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.closeConnections())

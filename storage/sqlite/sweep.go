@@ -27,8 +27,9 @@ const sweepRows = 1000
 
 // Sweep forgets which requests, transactions and messages were accepted, and which
 // servers asked for keys, longer ago than it is to be remembered; and OpenID and login
-// tokens that have expired, old dead letters, and device lists that concern nobody any
-// more. It gives the number of rows removed.
+// tokens that have expired, old dead letters, device lists that concern nobody any
+// more, and what a crash has left of deleted key backups. It gives the number of rows
+// removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
 	for rows := int64(sweepRows); rows == sweepRows; removed += rows {
 		err := s.write(ctx, func(t *tx) (err error) {
@@ -70,7 +71,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			}
 		}
 	}
-	return removed, nil
+	keys, err := s.removeDeletedBackups(ctx)
+	return removed + keys, err
 }
 
 // loseInterest ends interest that was last shown before a time, some of it, and has

@@ -149,13 +149,15 @@ func (w *writer) try(group []*write) (errs []error, err error) {
 // SQLite may have rolled the transaction back by itself.
 func refusal(err error) bool {
 	var conflict *todevice.KeyConflictError
-	if errors.As(err, &conflict) {
+	var wrongBackup *todevice.WrongBackupError
+	if errors.As(err, &conflict) || errors.As(err, &wrongBackup) {
 		return true
 	}
 	for _, own := range []error{
 		todevice.ErrUnknownDevice, todevice.ErrInboxFull, todevice.ErrUnknownUser, todevice.ErrUserExists,
 		todevice.ErrUserDeactivated, todevice.ErrUnknownToken, todevice.ErrRegistrationToken, todevice.ErrTokenExists,
 		todevice.ErrTooMuchData, todevice.ErrKeysChanged, todevice.ErrTooManyKeys, todevice.ErrNameInUse,
+		todevice.ErrUnknownBackup, todevice.ErrBackupFull, todevice.ErrBackupAlgorithm,
 	} {
 		if errors.Is(err, own) {
 			return true
