@@ -14,6 +14,7 @@ import (
 
 	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/ratelimit"
 	"github.com/chappe-im/chappe/internal/signedjson"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -37,7 +38,7 @@ type authenticator struct {
 	name     spec.ServerName // ours
 	servers  todevice.ServerRules
 	keys     *keyRing
-	rates    *rates // nil for no limit
+	rates    *ratelimit.Limiter[spec.ServerName] // nil for no limit
 	peers    Peers
 	refusals refusals
 	now      func() time.Time
@@ -98,7 +99,7 @@ func (a *authenticator) check(r *http.Request) (spec.ServerName, json.RawMessage
 	}
 	a.peers.PeerAlive(origin)
 	if a.rates != nil {
-		if wait := a.rates.take(origin, a.now()); wait > 0 {
+		if wait := a.rates.Take(origin, 1, a.now()); wait > 0 {
 			return "", nil, &refusal{tooManyRequests, httpapi.LimitExceeded("Too many requests", max(wait, time.Millisecond))}
 		}
 	}

@@ -80,29 +80,6 @@ func TestWhoGivesUpWaitingLeavesTheLine(t *testing.T) {
 	})
 }
 
-func TestRatesForgetThoseThatAreQuiet(t *testing.T) {
-	r := newRates()
-	now := time.UnixMilli(1_700_000_000_000)
-	for range requestBurst + 1 {
-		r.take("busy.test", now)
-	}
-	for n := range maxRates - 1 {
-		r.take(spec.ServerName(fmt.Sprint(n, ".test")), now.Add(-time.Hour))
-	}
-	if r.take("new.test", now); len(r.origins) != 2 {
-		t.Errorf("%d origins remembered, want the busy and the new one", len(r.origins))
-	}
-	if r.take("busy.test", now) == 0 {
-		t.Error("the busy one was let off")
-	}
-	for n := range 2 * maxRates {
-		r.take(spec.ServerName(fmt.Sprint(n, ".test")), now)
-	}
-	if len(r.origins) > maxRates {
-		t.Errorf("%d origins remembered, want at most %d", len(r.origins), maxRates)
-	}
-}
-
 func TestStrangersDoNotTakeTheFlightsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		land := make(chan struct{})

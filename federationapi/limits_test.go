@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -161,4 +162,36 @@ func TestOriginOverItsRateIsToldWhenToComeAgain(t *testing.T) {
 	if got := h.refused("limited"); got != 2 {
 		t.Errorf("%v requests counted as limited, want 2", got)
 	}
+}
+
+func TestAddressOverItsRateOfKeyQueriesIsToldWhenToComeAgain(t *testing.T) {
+	h := newHouse(t, options{config: func(cfg *federationapi.Config) { cfg.LimitRates = true }})
+	ask := func(address, method, uri, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, uri, strings.NewReader(body))
+		r.RemoteAddr = address
+		w := httptest.NewRecorder()
+		h.router.ServeHTTP(w, r)
+		return w
+	}
+	const post = `{"server_keys":{"here.test":{}}}`
+	for n := range 100 {
+		// Whoever has one address of an IPv6 network has all of it.
+		expect(t, ask(fmt.Sprintf("[2001:db8::%x]:1", n), "POST", keyQuery, post), 200, "")
+	}
+	for _, c := range []struct{ method, uri, body string }{
+		{"POST", keyQuery, post}, {"POST", keyQuery, "{"}, {"GET", keyQuery + "/here.test", ""}, {"GET", keyQuery + "/here.test/ed25519:1", ""},
+	} {
+		w := ask("[2001:db8::ffff:1]:1", c.method, c.uri, c.body)
+		expect(t, w, 429, "M_LIMIT_EXCEEDED")
+		if w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), `"retry_after_ms":100`) {
+			t.Errorf("got %v %s", w.Header(), w.Body)
+		}
+	}
+	if got := h.refused("key_queries"); got != 4 {
+		t.Errorf("%v requests counted as key_queries, want 4", got)
+	}
+	expect(t, ask("192.0.2.1:1", "POST", keyQuery, post), 200, "")
+	expect(t, ask("[2001:db8::1]:1", "GET", "/_matrix/key/v2/server", ""), 200, "")
+	h.pass(100 * time.Millisecond)
+	expect(t, ask("[2001:db8::1]:1", "POST", keyQuery, post), 200, "")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/chappe-im/chappe/internal/httpapi"
 )
 
-// The reasons for which a signed request is refused before it is looked into.
+// The reasons for which a request is refused before it is looked into.
 const (
 	missingHeader    reason = "missing_header"
 	malformedHeader  reason = "malformed_header"
@@ -25,6 +25,7 @@ const (
 	wrongSignature   reason = "wrong_signature"
 	foreignBody      reason = "foreign_body"
 	tooManyRequests  reason = "limited"
+	tooManyQueries   reason = "key_queries"
 	tooManyTxns      reason = "transactions_waiting"
 )
 

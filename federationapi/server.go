@@ -13,6 +13,7 @@ import (
 	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/ratelimit"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -56,6 +57,7 @@ type Server struct {
 	keys     *keyRing
 	auth     *authenticator
 	turns    *turns
+	queries  *ratelimit.Limiter[httpapi.Subscriber] // of the notary; nil for no limit
 	metrics  serverMetrics
 }
 
@@ -72,13 +74,15 @@ func New(cfg Config, store Store, relay Relay, notifier Notifier, lists DeviceLi
 		name: cfg.Name, servers: cfg.Servers, keys: keys, peers: peers,
 		refusals: metrics.refused, now: time.Now,
 	}
-	if cfg.LimitRates {
-		auth.rates = newRates()
-	}
-	return &Server{
+	s := &Server{
 		cfg: cfg, store: store, relay: relay, notifier: notifier, lists: lists, log: log, keys: keys,
 		auth: auth, turns: newTurns(), metrics: metrics,
 	}
+	if cfg.LimitRates {
+		auth.rates = ratelimit.New[spec.ServerName](ratelimit.Limit{PerSecond: requestRate, Burst: requestBurst}, maxRates)
+		s.queries = ratelimit.New[httpapi.Subscriber](ratelimit.Limit{PerSecond: queryRate, Burst: queryBurst}, maxRates)
+	}
+	return s
 }
 
 // Close ends the fetching of keys. It is to be called when no request is under
@@ -92,9 +96,9 @@ func (s *Server) Routes(r *mux.Router) {
 	for _, path := range []string{"/_matrix/key/v2/server", "/_matrix/key/v2/server/", "/_matrix/key/v2/server/{keyId}"} {
 		r.Handle(path, keys).Methods(http.MethodGet)
 	}
-	r.Handle("/_matrix/key/v2/query", httpapi.Endpoint(s.log, readKeyQueries, s.queryKeys)).Methods(http.MethodPost)
+	r.Handle("/_matrix/key/v2/query", s.limitQueries(httpapi.Endpoint(s.log, readKeyQueries, s.queryKeys))).Methods(http.MethodPost)
 	for _, path := range []string{"/_matrix/key/v2/query/{serverName}", "/_matrix/key/v2/query/{serverName}/{keyId}"} {
-		r.Handle(path, httpapi.Endpoint(s.log, readKeyQuery, s.queryKeys)).Methods(http.MethodGet)
+		r.Handle(path, s.limitQueries(httpapi.Endpoint(s.log, readKeyQuery, s.queryKeys))).Methods(http.MethodGet)
 	}
 	r.Handle("/_matrix/federation/v1/version", httpapi.Endpoint(s.log, httpapi.NoQuery, s.version)).Methods(http.MethodGet)
 
