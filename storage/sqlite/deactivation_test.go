@@ -249,3 +249,33 @@ func TestAccountsAreListedWithThoseWhoAreGone(t *testing.T) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
+
+func TestDeactivationThatFailsHasDoneNothing(t *testing.T) {
+	ctx := context.Background()
+	s, driver := newFaultyStore(t)
+	alice, bob := register(t, s, "alice", "A"), register(t, s, "bob", "B")
+	fillUser(t, s, bob, alice)
+	before := mentions(t, s, bob.User)
+	failed := 0
+	for k := 1; ; k++ {
+		driver.FailAt(k)
+		_, err := s.Deactivate(ctx, "bob")
+		happened := driver.Failed()
+		driver.FailAt(0)
+		if !happened {
+			break
+		}
+		failed++
+		if err == nil || !slices.Equal(mentions(t, s, bob.User), before) {
+			t.Fatalf("write %d failed: %v", k, err)
+		}
+		use(t, s, "bob/B", nil)
+		if got := waiting(t, s, bob); len(got) != 1 {
+			t.Fatalf("write %d failed: %q wait", k, got)
+		}
+	}
+	if failed < 10 {
+		t.Errorf("only %d writes failed", failed)
+	}
+	use(t, s, "bob/B", todevice.ErrUnknownToken)
+}
