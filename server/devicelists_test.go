@@ -62,6 +62,14 @@ func TestDeviceListFollowsTheUsersServer(t *testing.T) {
 	})
 	b.post("logout", bob, `{}`)
 	await("deletion", func(l todevice.RemoteDeviceList) bool { return len(l.Devices) == 0 })
+
+	_, login := b.do("POST", "/_matrix/client/v3/login", "", `{"type":"m.login.password","user":"bob","password":"p","device_id":"E"}`)
+	bob, _ = login["access_token"].(string)
+	b.post("keys/upload", bob, `{"device_keys":{"user_id":"@bob:b.test","device_id":"E","algorithms":["m.olm"],`+
+		`"keys":{"ed25519:E":"k"},"signatures":{"@bob:b.test":{"ed25519:E":"sig"}}}}`)
+	await("another device", func(l todevice.RemoteDeviceList) bool { return len(l.Devices) == 1 })
+	b.post("account/deactivate", bob, `{"auth":{"type":"m.login.password","user":"bob","password":"p"}}`)
+	await("deactivation", func(l todevice.RemoteDeviceList) bool { return len(l.Devices) == 0 })
 }
 
 // crossSigningKeys makes a user's master key, and a self-signing key that it signed.
