@@ -54,6 +54,11 @@ func RegistrationTokens(ctx context.Context, cfg config.Config) (list []todevice
 	return list, err
 }
 
+// RemoveRegistrationToken ends one, also while a server runs.
+func RemoveRegistrationToken(ctx context.Context, cfg config.Config, token string) error {
+	return onDatabase(cfg, func(store *sqlite.Store) error { return store.RemoveRegistrationToken(ctx, token) })
+}
+
 // DeactivateUser ends an account for ever.
 func DeactivateUser(ctx context.Context, cfg config.Config, log *logrus.Entry, name string) error {
 	return changeUser(ctx, cfg, log, deactivatePath, userRequest{User: name})

@@ -191,6 +191,11 @@ func TestTokenIsMadeAndListedWhileTheServerRuns(t *testing.T) {
 		t.Errorf("%v: %q", err, made)
 	}
 	r.says([]string{"token", "list"}, true, "guests", "used up", strings.TrimSpace(made), "any  never", "valid")
+	r.says([]string{"token", "remove", strings.TrimSpace(made)}, true, "removed")
+	r.says([]string{"token", "remove", strings.TrimSpace(made)}, false)
+	if status, _ := r.ask("POST", "register", "", `{}`); status != http.StatusForbidden {
+		t.Errorf("without a valid token: %d", status)
+	}
 	for _, args := range [][]string{{"guests"}, {"no token"}, {strings.Repeat("a", 65)}, {"--uses=-1", "x"}, {"--expires=-1h", "x"}} {
 		r.says(append([]string{"token", "add"}, args...), false)
 	}
@@ -198,7 +203,7 @@ func TestTokenIsMadeAndListedWhileTheServerRuns(t *testing.T) {
 
 func TestAccountCommandsWantADatabase(t *testing.T) {
 	r := newRig(t)
-	for _, args := range [][]string{{"user", "list"}, {"user", "deactivate", "a"}, {"user", "login-token", "a"}, {"token", "add"}, {"token", "list"}} {
+	for _, args := range [][]string{{"user", "list"}, {"user", "deactivate", "a"}, {"user", "login-token", "a"}, {"token", "add"}, {"token", "list"}, {"token", "remove", "a"}} {
 		if _, err := r.run(args...); err == nil || !strings.Contains(err.Error(), "no database") {
 			t.Errorf("%v: %v", args, err)
 		}

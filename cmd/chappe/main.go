@@ -24,8 +24,9 @@ type commands struct {
 		LoginToken    userLoginToken    `cmd:"" help:"Print a token with which a user can log in once (login type m.login.token)."`
 	} `cmd:"" help:"Manage accounts. All of it works while the server runs, too."`
 	Token struct {
-		Add  tokenAdd  `cmd:"" help:"Make a token with which strangers can register where registration is closed, and print it."`
-		List tokenList `cmd:"" help:"List all registration tokens."`
+		Add    tokenAdd    `cmd:"" help:"Make a token with which strangers can register where registration is closed, and print it."`
+		List   tokenList   `cmd:"" help:"List all registration tokens."`
+		Remove tokenRemove `cmd:"" help:"End a registration token. The accounts made with it stay."`
 	} `cmd:"" help:"Manage registration tokens. All of it works while the server runs, too."`
 	Keys struct {
 		Show   keysShow   `cmd:"" help:"Print the ID and the public half of the signing key, and of those it has replaced."`

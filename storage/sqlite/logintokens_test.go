@@ -141,10 +141,15 @@ func TestRegistrationTokenIsValidUntilItIsUsedUpOrExpires(t *testing.T) {
 			t.Errorf("by an expired one: %v", err)
 		}
 		any(true)
+		for _, want := range []error{nil, todevice.ErrRegistrationToken} {
+			if err := s.RemoveRegistrationToken(ctx, "Case"); !errors.Is(err, want) {
+				t.Errorf("removed: got %v, want %v", err, want)
+			}
+		}
 		time.Sleep(time.Hour)
 		any(false)
 		list, err := s.RegistrationTokens(ctx)
-		if err != nil || len(list) != 3 || rows(t, s, "users") != 2 {
+		if err != nil || len(list) != 2 || rows(t, s, "users") != 2 {
 			t.Errorf("got %v, %v", list, err)
 		}
 		_ = s.Close()

@@ -33,6 +33,22 @@ func (s *Store) AddRegistrationToken(ctx context.Context, r todevice.Registratio
 	return nil
 }
 
+// RemoveRegistrationToken ends a token, or fails with todevice.ErrRegistrationToken. The
+// accounts that were made with it stay.
+func (s *Store) RemoveRegistrationToken(ctx context.Context, token string) error {
+	err := s.write(ctx, func(t *tx) error {
+		removed, err := t.exec(`DELETE FROM registration_tokens WHERE token = ?`, token)
+		if err == nil && removed == 0 {
+			err = todevice.ErrRegistrationToken
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("remove the registration token: %w", err)
+	}
+	return nil
+}
+
 // RegistrationTokens lists all, also those that are used up or have expired, by age.
 func (s *Store) RegistrationTokens(ctx context.Context) ([]todevice.RegistrationToken, error) {
 	rows, err := s.query(ctx, `SELECT token, uses, used, expires, created FROM registration_tokens ORDER BY created, token`)
