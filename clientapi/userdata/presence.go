@@ -90,7 +90,7 @@ func (s *Server) setPresence(ctx context.Context, device todevice.Device, q pres
 		return httpapi.Empty{}, err
 	}
 	if err := s.store.SetPresence(ctx, device.User.Localpart, q.state, &q.statusMsg); err != nil {
-		return httpapi.Empty{}, fmt.Errorf("keep presence: %w", err)
+		return httpapi.Empty{}, fmt.Errorf("keep presence: %w", refusal(err))
 	}
 	return httpapi.Empty{}, nil
 }

@@ -49,10 +49,14 @@ func checkOwn(device todevice.Device, userID string) error {
 	return nil
 }
 
-// refusal makes an answer of the storage's word that something may not be kept.
+// refusal makes an answer of the storage's word that something may not be kept: there
+// is too much, or the account has ended since the token was looked at.
 func refusal(err error) error {
-	if errors.Is(err, todevice.ErrTooMuchData) {
+	switch {
+	case errors.Is(err, todevice.ErrTooMuchData):
 		return httpapi.Forbidden("You keep as many of these here as one user may")
+	case errors.Is(err, todevice.ErrUnknownUser):
+		return httpapi.UnknownToken()
 	}
 	return err
 }
