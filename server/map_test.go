@@ -58,6 +58,7 @@ var imports = map[string][]string{
 	// What tests and measures may use anything.
 	"federationapi/remotetest": {"*"},
 	"internal/crashdisk":       nil,
+	"internal/keyledger":       nil,
 	"internal/matrixspec":      nil,
 	"internal/doortest":        {"*"},
 	"simulation":               {"*"},
