@@ -116,8 +116,14 @@ func (a answer) text(key string) string {
 // do makes a request; no token is sent if it is empty.
 func (d *door) do(method, path, token, body string) answer {
 	d.t.Helper()
+	return d.doFrom("192.0.2.7:4321", method, path, token, body)
+}
+
+// doFrom is do for a client elsewhere.
+func (d *door) doFrom(address, method, path, token, body string) answer {
+	d.t.Helper()
 	request := httptest.NewRequest(method, path, strings.NewReader(body))
-	request.RemoteAddr = "192.0.2.7:4321"
+	request.RemoteAddr = address
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/clientapi/limits"
 	"github.com/chappe-im/chappe/clientapi/passwords"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
@@ -65,7 +66,7 @@ func readLogin(r *http.Request) (loginQuery, error) {
 	if err := body.check(); err != nil {
 		return loginQuery{}, err
 	}
-	query := loginQuery{device: body.newDevice, remoteAddr: remoteAddr(r)}
+	query := loginQuery{device: body.newDevice, remoteAddr: httpapi.ClientAddress(r)}
 	switch body.Type {
 	case "":
 		return loginQuery{}, httpapi.MissingParam("Missing parameter: type")
@@ -132,7 +133,7 @@ func (s *Server) loginDevice(ctx context.Context, q loginQuery, login todevice.L
 		return todevice.Device{}, httpapi.Forbidden("This user is not of this server")
 	}
 	var err error
-	if login.PasswordHash, err = s.checkPassword(ctx, localpart, q.password); err != nil {
+	if login.PasswordHash, err = s.checkPassword(ctx, localpart, q); err != nil {
 		return todevice.Device{}, err
 	}
 	return s.store.Login(ctx, localpart, login)
@@ -150,7 +151,7 @@ func (s *Server) localpart(user string) (string, bool) {
 
 // checkPassword refuses a wrong password and an unknown user in the same words
 // and after the same work. It gives the hash that the password is right for.
-func (s *Server) checkPassword(ctx context.Context, localpart string, password passwords.Digest) (hash string, err error) {
+func (s *Server) checkPassword(ctx context.Context, localpart string, q loginQuery) (hash string, err error) {
 	account, err := s.store.Account(ctx, localpart)
 	if errors.Is(err, todevice.ErrUserDeactivated) {
 		return "", userDeactivated()
@@ -158,7 +159,11 @@ func (s *Server) checkPassword(ctx context.Context, localpart string, password p
 	if err != nil && !errors.Is(err, todevice.ErrUnknownUser) {
 		return "", fmt.Errorf("look up user: %w", err)
 	}
-	ok, err := s.passwords.Matches(ctx, account.PasswordHash, password)
+	guess, err := s.sideOf(ctx, localpart, q.remoteAddr)
+	if err != nil {
+		return "", err
+	}
+	ok, err := s.matches(ctx, limits.Login, guess, account.PasswordHash, q.password)
 	if err == nil && !ok {
 		err = wrongPassword()
 	}

@@ -1,8 +1,6 @@
 package clientapi
 
 import (
-	"net"
-	"net/http"
 	"unicode/utf8"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
@@ -51,13 +49,4 @@ func (d newDevice) login(remoteAddr string) todevice.Login {
 		login.RefreshToken, login.Lifetime = newToken(refreshToken), accessLifetime
 	}
 	return login
-}
-
-// remoteAddr gives the client's IP address.
-func remoteAddr(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/chappe-im/chappe/clientapi/limits"
 	"github.com/chappe-im/chappe/clientapi/uia"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
@@ -30,7 +31,8 @@ func (s *Server) PasswordStage(device todevice.Device) uia.Stage {
 		if err != nil {
 			return fmt.Errorf("look up user: %w", err)
 		}
-		ok, err := s.passwords.Matches(ctx, account.PasswordHash, auth.Password)
+		guess := limits.Guess{Localpart: device.User.Localpart, Device: device.ID}
+		ok, err := s.matches(ctx, limits.Password, guess, account.PasswordHash, auth.Password)
 		if err == nil && !ok {
 			err = uia.Refusal("Wrong password")
 		}

@@ -75,7 +75,7 @@ func readRegister(r *http.Request) (registerQuery, error) {
 	query := registerQuery{
 		kind:       r.URL.Query().Get("kind"),
 		auth:       body.Auth,
-		remoteAddr: remoteAddr(r),
+		remoteAddr: httpapi.ClientAddress(r),
 		registration: registration{
 			password:     passwords.DigestOf(body.Password),
 			device:       body.newDevice,

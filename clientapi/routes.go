@@ -5,6 +5,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/chappe-im/chappe/clientapi/limits"
 	"github.com/chappe-im/chappe/internal/httpapi"
 )
 
@@ -20,13 +21,18 @@ func (s *Server) Routes(r *mux.Router) {
 		s.profileRoutes(r, prefix)
 		s.serverRoutes(r, prefix)
 	}
-	r.Handle("/_matrix/client/v1/register/m.login.registration_token/validity", httpapi.Endpoint(s.log, readValidity, s.validity)).
+	r.Handle("/_matrix/client/v1/register/m.login.registration_token/validity", s.byAddress(limits.Register, httpapi.Endpoint(s.log, readValidity, s.validity))).
 		Methods(http.MethodGet)
 	s.adminRoutes(r)
 	s.discoveryRoutes(r)
 	if s.config.SharedSecret != "" {
 		s.sharedSecretRoutes(r)
 	}
+}
+
+// byAddress holds an endpoint to its limit for each address.
+func (s *Server) byAddress(e limits.Endpoint, next http.Handler) http.Handler {
+	return s.config.Limits.ByAddress(e, s.log, next)
 }
 
 func (s *Server) messageRoutes(r *mux.Router, prefix string) {
@@ -50,20 +56,20 @@ func (s *Server) discoveryRoutes(r *mux.Router) {
 
 func (s *Server) sharedSecretRoutes(r *mux.Router) {
 	const path = "/_synapse/admin/v1/register"
-	r.Handle(path, httpapi.Endpoint(s.log, httpapi.NoQuery, s.newNonce)).
+	r.Handle(path, s.byAddress(limits.SharedSecret, httpapi.Endpoint(s.log, httpapi.NoQuery, s.newNonce))).
 		Methods(http.MethodGet)
-	r.Handle(path, httpapi.Endpoint(s.log, readSharedSecret, s.registerBySharedSecret)).
+	r.Handle(path, s.byAddress(limits.SharedSecret, httpapi.Endpoint(s.log, readSharedSecret, s.registerBySharedSecret))).
 		Methods(http.MethodPost)
 }
 
 func (s *Server) accountRoutes(r *mux.Router, prefix string) {
-	r.Handle(prefix+"/register", httpapi.Endpoint(s.log, readRegister, s.register)).
+	r.Handle(prefix+"/register", s.byAddress(limits.Register, httpapi.Endpoint(s.log, readRegister, s.register))).
 		Methods(http.MethodPost)
-	r.Handle(prefix+"/register/available", httpapi.Endpoint(s.log, readAvailable, s.available)).
+	r.Handle(prefix+"/register/available", s.byAddress(limits.Availability, httpapi.Endpoint(s.log, readAvailable, s.available))).
 		Methods(http.MethodGet)
 	r.Handle(prefix+"/login", httpapi.Endpoint(s.log, httpapi.NoQuery, s.loginFlows)).
 		Methods(http.MethodGet)
-	r.Handle(prefix+"/login", httpapi.Endpoint(s.log, readLogin, s.login)).
+	r.Handle(prefix+"/login", s.byAddress(limits.Login, httpapi.Endpoint(s.log, readLogin, s.login))).
 		Methods(http.MethodPost)
 	r.Handle(prefix+"/refresh", httpapi.Endpoint(s.log, readRefresh, s.refresh)).
 		Methods(http.MethodPost)

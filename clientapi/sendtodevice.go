@@ -110,6 +110,9 @@ func messagesOf(name string, byDevice map[string]json.RawMessage) ([]todevice.Me
 // PUT /_matrix/client/v3/sendToDevice/{eventType}/{txnId}
 // https://spec.matrix.org/v1.15/client-server-api/#put_matrixclientv3sendtodeviceeventtypetxnid
 func (s *Server) sendToDevice(ctx context.Context, device todevice.Device, q sendQuery) (httpapi.Empty, error) {
+	if err := s.config.Limits.Send(device.User); err != nil {
+		return httpapi.Empty{}, err
+	}
 	_, err := s.sender.Send(ctx, todevice.Batch{
 		Source: todevice.Source{Client: device.Inbox, Request: q.request},
 		Sends:  []todevice.Send{{Sender: device.User, Type: q.eventType, Messages: q.messages}},

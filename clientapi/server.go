@@ -7,6 +7,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/clientapi/limits"
 	"github.com/chappe-im/chappe/clientapi/passwords"
 	"github.com/chappe-im/chappe/clientapi/uia"
 	"github.com/chappe-im/chappe/internal/expiring"
@@ -31,6 +32,8 @@ type Config struct {
 	TURN TURN
 	// PasswordCost is bcrypt's cost, 0 for bcrypt's own default.
 	PasswordCost int
+	// Limits bounds what clients may do in a time; nil limits nothing.
+	Limits *limits.Limits
 }
 
 // Store is what this door needs of storage. What its methods return is defined

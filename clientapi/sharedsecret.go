@@ -47,7 +47,7 @@ type sharedSecretQuery struct {
 }
 
 func readSharedSecret(r *http.Request) (sharedSecretQuery, error) {
-	query := sharedSecretQuery{remoteAddr: remoteAddr(r)}
+	query := sharedSecretQuery{remoteAddr: httpapi.ClientAddress(r)}
 	if err := httpapi.ReadJSON(r, &query); err != nil {
 		return sharedSecretQuery{}, err
 	}

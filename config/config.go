@@ -24,6 +24,7 @@ type Config struct {
 	Federation   Federation   `yaml:"federation"`
 	Registration Registration `yaml:"registration"`
 	RateLimits   RateLimits   `yaml:"rate_limits"`
+	Quotas       Quotas       `yaml:"quotas"`
 	RTM          RTM          `yaml:"rtm"`
 	TURN         TURN         `yaml:"turn"`
 	Metrics      Metrics      `yaml:"metrics"`
@@ -37,6 +38,8 @@ type Client struct {
 	// BaseURL is where clients reach the server, without a trailing slash; "" where
 	// that is not announced.
 	BaseURL string `yaml:"base_url"`
+	// TrustedProxies are addresses and networks whose X-Forwarded-For is believed.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 }
 
 // Federation is the door for other servers, and the way to them.
@@ -76,9 +79,21 @@ type Registration struct {
 	SharedSecret string `yaml:"shared_secret"`
 }
 
-// RateLimits bound what one client may ask for in a time.
+// RateLimits bound what one client, or one other server, may ask for in a time. Those
+// without a key of their own are constants of the packages they are in.
 type RateLimits struct {
 	Enabled bool `yaml:"enabled"`
+	// SendsPerSecond and SendBurst bound the requests of one user that send messages,
+	// in the long run and at once.
+	SendsPerSecond int `yaml:"sends_per_second"`
+	SendBurst      int `yaml:"send_burst"`
+}
+
+// Quotas bound what is kept.
+type Quotas struct {
+	// InboxMessages and InboxBytes are what may wait for one device.
+	InboxMessages int   `yaml:"inbox_messages"`
+	InboxBytes    int64 `yaml:"inbox_bytes"`
 }
 
 // Metrics is the Prometheus listener.
@@ -102,7 +117,8 @@ func Default() Config {
 		DataDir:    "./data",
 		Client:     Client{Listen: "127.0.0.1:8008"},
 		Federation: Federation{Listen: "127.0.0.1:8448", VerifyCertificates: true, MaxBackoff: time.Hour},
-		RateLimits: RateLimits{Enabled: true},
+		RateLimits: RateLimits{Enabled: true, SendsPerSecond: 100, SendBurst: 1000},
+		Quotas:     Quotas{InboxMessages: 100_000, InboxBytes: 256 << 20},
 		TURN:       TURN{Lifetime: 24 * time.Hour},
 		Log:        Log{Level: "info", Format: "text"},
 	}

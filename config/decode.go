@@ -81,6 +81,8 @@ func (d *decoder) value(node ast.Node, into reflect.Value, path string) {
 	case reflect.Pointer:
 		into.Set(reflect.New(into.Type().Elem()))
 		d.value(node, into.Elem(), path)
+	case reflect.Int, reflect.Int64:
+		d.number(node, into, path)
 	case reflect.Bool:
 		d.flag(node, into, path)
 	case reflect.String:

@@ -51,6 +51,12 @@ func TestWrongShapesAreRefused(t *testing.T) {
 		{"a large number as duration", "federation: {max_backoff: 99999999999}", "line 1: federation.max_backoff: want a duration"},
 		{"nothing as duration", "federation: {max_backoff: }", "line 1: federation.max_backoff: want a duration"},
 		{"keys as duration", "federation: {max_backoff: {a: b}}", "line 1: federation.max_backoff: want a duration"},
+		{"a fraction as number", "quotas: {inbox_messages: 1.5}", "line 1: quotas.inbox_messages: want a whole number"},
+		{"a quoted number", "quotas: {inbox_messages: '1'}", "line 1: quotas.inbox_messages: want a whole number"},
+		{"a size with a unit", "quotas: {inbox_bytes: 1MiB}", "line 1: quotas.inbox_bytes: want a whole number"},
+		{"an odd number", "quotas: {inbox_bytes: 0x10}", "line 1: quotas.inbox_bytes: want a whole number"},
+		{"a large number", "quotas: {inbox_bytes: 9223372036854775808}", "line 1: quotas.inbox_bytes: want a whole number"},
+		{"nothing as number", "quotas: {inbox_bytes: }", "line 1: quotas.inbox_bytes: want a whole number"},
 		{"keys as list", "rtm: {apps: {app_id: a}}", "line 1: rtm.apps: want a list"},
 		{"a text as entry", "rtm:\n  apps:\n    - a", "line 3: rtm.apps[0]: want keys"},
 		{"an anchor", "registration: {shared_secret: &a b}", "line 1: registration.shared_secret: want a text; one that begins"},
@@ -102,7 +108,7 @@ func TestEveryFieldHasAKeyAndAKindThatCanBeRead(t *testing.T) {
 				if of.Elem().Kind() != reflect.String {
 					t.Errorf("%s.%s is a %s", typ, field.Name, of)
 				}
-			case reflect.String, reflect.Bool:
+			case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
 			default:
 				if of == reflect.TypeFor[time.Duration]() {
 					continue

@@ -25,9 +25,11 @@ func TestEveryKeyIsRead(t *testing.T) {
 	want := Config{
 		ServerName:   "example.org:443",
 		DataDir:      "/var/lib/chappe",
-		Client:       Client{Listen: ":80", BaseURL: "https://example.org/matrix"},
+		Client:       Client{Listen: ":80", BaseURL: "https://example.org/matrix", TrustedProxies: []string{"10.0.0.1"}},
 		Federation:   Federation{AllowPrivateAddresses: true, Hosts: map[spec.ServerName]string{"example.net:8449": "10.0.0.2:1", "[::1]": "[::1]:2"}, MaxBackoff: 90 * time.Minute},
 		Registration: Registration{Open: true, SharedSecret: "line\nline\n"},
+		RateLimits:   RateLimits{SendsPerSecond: 2, SendBurst: 3},
+		Quotas:       Quotas{InboxMessages: 4, InboxBytes: 5},
 		RTM: RTM{Apps: []RTMApp{{
 			ID: strings.Repeat("1", 32), Certificate: strings.Repeat("C", 32), Namespace: &namespace,
 			Keys: []RTMKey{{Key: "a", Secret: "b"}, {Key: "c", Secret: `d" #: `}},
@@ -41,7 +43,7 @@ server_name: example.org:443
 data_dir: '/var/lib/chappe'
 database:
   ""
-client: {listen: ":80", base_url: https://example.org/matrix}
+client: {listen: ":80", base_url: https://example.org/matrix, trusted_proxies: [10.0.0.1]}
 federation:
   listen: ""
   verify_certificates: false
@@ -55,7 +57,8 @@ registration:
   shared_secret: |
     line
     line
-rate_limits: {enabled: false}
+rate_limits: {enabled: false, sends_per_second: 2, send_burst: 3}
+quotas: {inbox_messages: 4, inbox_bytes: 5}
 rtm:
   apps:
   - app_id: "11111111111111111111111111111111"

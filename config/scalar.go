@@ -61,6 +61,18 @@ func (d *decoder) duration(node ast.Node, into reflect.Value, path string) {
 	into.SetInt(int64(length))
 }
 
+// number takes digits alone: no fraction, and none of YAML's other ways to write one.
+func (d *decoder) number(node ast.Node, into reflect.Value, path string) {
+	if node, ok := node.(*ast.IntegerNode); ok {
+		number, err := strconv.ParseInt(node.GetToken().Value, 10, into.Type().Bits())
+		if err == nil {
+			into.SetInt(number)
+			return
+		}
+	}
+	d.found.add(path, "want a whole number, without a unit")
+}
+
 func isNull(node ast.Node) bool {
 	_, null := node.(*ast.NullNode)
 	return null || node == nil

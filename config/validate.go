@@ -35,6 +35,8 @@ func (c Config) check(found *mistakes) {
 		found.add("client.base_url", "want the http:// or https:// URL of this server, "+
 			"without a slash at its end, a query or a password")
 	}
+	c.Client.checkProxies(found)
+	c.checkLimits(found)
 	c.Federation.checkHosts(found)
 	c.Federation.checkServers(c.ServerName, found)
 	c.Federation.checkFiles(found)
@@ -82,6 +84,22 @@ func (c Config) checkListeners(found *mistakes) {
 			found.add(listener.path, other+" listens there already; choose another port")
 		}
 		taken[listener.address] = listener.path
+	}
+}
+
+func (c Config) checkLimits(found *mistakes) {
+	for _, number := range []struct {
+		path       string
+		value, max int64
+	}{
+		{"rate_limits.sends_per_second", int64(c.RateLimits.SendsPerSecond), 1_000_000},
+		{"rate_limits.send_burst", int64(c.RateLimits.SendBurst), 1_000_000},
+		{"quotas.inbox_messages", int64(c.Quotas.InboxMessages), 1_000_000_000},
+		{"quotas.inbox_bytes", c.Quotas.InboxBytes, 1 << 40},
+	} {
+		if number.value < 1 || number.value > number.max {
+			found.add(number.path, fmt.Sprintf("want a number from 1 to %d", number.max))
+		}
 	}
 }
 

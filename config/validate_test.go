@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,13 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"base URL without host", "client: {base_url: 'https://:80'}", "line 1: client.base_url: want"},
 		{"base URL with a query", "client: {base_url: 'https://a.example?b'}", "line 1: client.base_url: want"},
 		{"base URL without scheme", "client: {base_url: a.example}", "line 1: client.base_url: want"},
+		{"a proxy by its name", "client: {trusted_proxies: [localhost]}", "line 1: client.trusted_proxies[0]: want an IP address or a network"},
+		{"a proxy with a port", "client:\n  trusted_proxies:\n    - 10.0.0.1\n    - 10.0.0.1:80", "line 4: client.trusted_proxies[1]: want an IP address"},
+		{"a network that is too long", "client: {trusted_proxies: [10.0.0.0/33]}", "line 1: client.trusted_proxies[0]: want an IP address"},
+		{"no sends", "rate_limits: {sends_per_second: 0}", "line 1: rate_limits.sends_per_second: want a number from 1"},
+		{"no burst", "rate_limits: {send_burst: 1000001}", "line 1: rate_limits.send_burst: want a number from 1 to 1000000"},
+		{"no inbox", "quotas: {inbox_messages: 0}", "line 1: quotas.inbox_messages: want a number from 1"},
+		{"an endless inbox", "quotas: {inbox_bytes: 1099511627777}", "line 1: quotas.inbox_bytes: want a number from 1"},
 		{"certificate without key", "federation: {tls_cert: " + empty + "}", "line 1: federation.tls_key: missing"},
 		{"key without certificate", "federation: {tls_key: " + empty + "}", "line 1: federation.tls_cert: missing"},
 		{"files without a pair", "federation: {tls_cert: " + empty + ", tls_key: " + empty + "}", "line 1: federation.tls_cert: tls_cert and tls_key cannot be used together"},
@@ -108,7 +116,8 @@ func TestRightValuesAreTaken(t *testing.T) {
 		"metrics: {listen: ':9090'}",
 		"server_name: localhost:8448\nclient: {listen: '0.0.0.0:8008'}",
 		"server_name: '[2001:db8::1]:8448'\nclient: {listen: '[::]:8008'}",
-		"client: {base_url: 'http://127.0.0.1:8008'}",
+		"client: {base_url: 'http://127.0.0.1:8008', trusted_proxies: [10.0.0.1, 'fd00::/8', '::1']}",
+		"rate_limits: {sends_per_second: 1, send_burst: 1}\nquotas: {inbox_messages: 1, inbox_bytes: 1099511627776}",
 		"federation: {hosts: {a.example: 'b.example:1', 10.0.0.1: '10.0.0.1:65535'}}",
 		"federation: {allow_servers: [a.example, '*.a.example', 'a.example:1'], deny_servers: [], notaries: [b.example, 'b.example:1']}",
 		"turn: {uris: ['turn:a.example:3478?transport=udp', 'turns:[::1]'], shared_secret: s}",
@@ -135,5 +144,12 @@ func TestValidateChecksAConfigMadeInGo(t *testing.T) {
 func TestDefaultUserPrefixComesFromTheAppID(t *testing.T) {
 	if prefix := (RTMApp{ID: "0123ABCD" + thirtyTwo("x")[8:]}).UserPrefix(); prefix != "rtm_0123abcd_" {
 		t.Errorf("user prefix %q, want rtm_0123abcd_", prefix)
+	}
+}
+
+func TestTrustedProxiesAreAddressesAndNetworks(t *testing.T) {
+	c := Client{TrustedProxies: []string{"10.0.0.5", "192.168.1.7/16", "::1", "::ffff:10.0.0.6"}}
+	if got := fmt.Sprint(c.Proxies()); got != "[10.0.0.5/32 192.168.0.0/16 ::1/128 10.0.0.6/32]" {
+		t.Errorf("got %s", got)
 	}
 }

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"errors"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chappe-im/chappe/todevice"
@@ -10,6 +12,7 @@ type metrics struct {
 	batches  *prometheus.CounterVec
 	messages prometheus.Counter
 	skipped  *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) metrics {
@@ -26,8 +29,12 @@ func newMetrics(registry prometheus.Registerer) metrics {
 			Name: "todevice_skipped_total",
 			Help: "Entries of accepted requests that were left out, by reason.",
 		}, []string{"reason"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "todevice_refused_total",
+			Help: "Requests that were refused whole, by reason.",
+		}, []string{"reason"}),
 	}
-	registry.MustRegister(m.batches, m.messages, m.skipped)
+	registry.MustRegister(m.batches, m.messages, m.skipped, m.refused)
 	return m
 }
 
@@ -42,4 +49,22 @@ func (m metrics) count(accepted todevice.Accepted) {
 	m.skipped.WithLabelValues("repeated_message").Add(float64(accepted.Skipped.RepeatedMessages))
 	m.skipped.WithLabelValues("full_inbox").Add(float64(accepted.Skipped.FullInboxes))
 	m.skipped.WithLabelValues("denied_server").Add(float64(accepted.Skipped.DeniedServers))
+}
+
+// countRefusal counts a batch that was not accepted, if that is the batch's fault.
+func (m metrics) countRefusal(err error) {
+	for _, refusal := range []struct {
+		is     error
+		reason string
+	}{
+		{todevice.ErrInboxFull, "full_inbox"},
+		{todevice.ErrContentTooLarge, "content_too_large"},
+		{todevice.ErrContentNotCanonical, "content_not_canonical"},
+		{todevice.ErrUnknownDevice, "unknown_sender"},
+	} {
+		if errors.Is(err, refusal.is) {
+			m.refused.WithLabelValues(refusal.reason).Inc()
+			return
+		}
+	}
 }

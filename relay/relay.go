@@ -51,6 +51,7 @@ func New(store Store, local spec.ServerName, rules todevice.ServerRules, devices
 func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, error) {
 	if b.Source.Origin == "" {
 		if err := validate(b); err != nil {
+			r.metrics.countRefusal(err)
 			return todevice.Accepted{}, err
 		}
 	}
@@ -60,6 +61,7 @@ func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, 
 	}
 	accepted, err := r.store.Accept(ctx, b)
 	if err != nil {
+		r.metrics.countRefusal(err)
 		return todevice.Accepted{}, fmt.Errorf("relay: %w", err)
 	}
 	for _, delivery := range accepted.Deliveries {

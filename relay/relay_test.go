@@ -349,3 +349,37 @@ func TestNothingIsQueuedForADeniedServer(t *testing.T) {
 		t.Errorf("%v entries counted, want 2", counted)
 	}
 }
+
+func TestRefusedBatchesAreCountedByReason(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	store := &notebook{}
+	r := New(store, here, todevice.ServerRules{}, NewNotifier(), &bells{}, registry)
+	send := func(content string, fault error) {
+		store.err = fault
+		_, _ = r.Send(t.Context(), todevice.Batch{Sends: []todevice.Send{{Sender: user(t, "@a:"+here),
+			Messages: []todevice.Message{message(t, "@l:"+here, "L", content)}}}})
+	}
+	send(`{}`, nil)
+	send(`{}`, fmt.Errorf("accept: %w", todevice.ErrInboxFull))
+	send(`{}`, fmt.Errorf("accept: %w", todevice.ErrInboxFull))
+	send(`{}`, todevice.ErrUnknownDevice)
+	send(`{}`, errors.New("a fault of the disk"))
+	send(`{"n":1.5}`, nil)
+	send(`{"n":"`+strings.Repeat("a", todevice.MaxContent)+`"}`, nil)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, family := range families {
+		if family.GetName() == "todevice_refused_total" {
+			for _, metric := range family.GetMetric() {
+				got[metric.GetLabel()[0].GetValue()] = metric.GetCounter().GetValue()
+			}
+		}
+	}
+	want := map[string]float64{"full_inbox": 2, "unknown_sender": 1, "content_not_canonical": 1, "content_too_large": 1}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+}

@@ -31,5 +31,6 @@ func openStore(cfg config.Config, o sqlite.Options) (*sqlite.Store, error) {
 		return nil, err
 	}
 	o.ServerName = cfg.ServerName
+	o.MaxInboxRows, o.MaxInboxBytes = cfg.Quotas.InboxMessages, cfg.Quotas.InboxBytes
 	return sqlite.Open(databasePath(cfg), o)
 }

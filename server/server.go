@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/chappe-im/chappe/clientapi"
 	"github.com/chappe-im/chappe/clientapi/keybackup"
 	"github.com/chappe-im/chappe/clientapi/keys"
+	"github.com/chappe-im/chappe/clientapi/limits"
 	"github.com/chappe-im/chappe/clientapi/rooms"
 	"github.com/chappe-im/chappe/clientapi/userdata"
 	"github.com/chappe-im/chappe/config"
@@ -65,6 +67,7 @@ type Server struct {
 	listeners   []*listener
 	// clients and servers answer what comes in at the listeners.
 	clients, servers *mux.Router
+	proxies          []netip.Prefix // whose word is taken for where clients are
 }
 
 // New opens or makes what the configuration names: database, signing key,
@@ -117,14 +120,19 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	clients := httpapi.NewRouter()
 	syncapi.New(s.store, notifier, log.WithField("part", "sync")).Routes(clients)
 	others := asking{s.client, s.queue}
-	accounts := clientapi.New(clientConfig(cfg), s.store, messages, notifier, others, log.WithField("part", "client"))
+	forClients := clientConfig(cfg)
+	if cfg.RateLimits.Enabled {
+		forClients.Limits = limits.New(limits.Config{SendsPerSecond: cfg.RateLimits.SendsPerSecond, SendBurst: cfg.RateLimits.SendBurst}, registry)
+	}
+	accounts := clientapi.New(forClients, s.store, messages, notifier, others, log.WithField("part", "client"))
 	accounts.Routes(clients)
 	userdata.New(s.store, log.WithField("part", "client")).Routes(clients)
 	rooms.New(cfg.ServerName, s.store, log.WithField("part", "client")).Routes(clients)
-	keys.New(cfg.ServerName, s.store, notifier, others, accounts.PasswordStage, log.WithField("part", "client")).Routes(clients)
+	keys.New(keys.Config{ServerName: cfg.ServerName, Password: accounts.PasswordStage, Limits: forClients.Limits},
+		s.store, notifier, others, log.WithField("part", "client")).Routes(clients)
 	keybackup.New(s.store, log.WithField("part", "client")).Routes(clients)
 	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
-	s.clients = clients
+	s.clients, s.proxies = clients, cfg.Client.Proxies()
 	if cfg.Client.Listen != "" {
 		if err := s.listen("client", cfg.Client.Listen, s.ClientHandler()); err != nil {
 			return nil, err
@@ -280,7 +288,9 @@ func (s *Server) close() error {
 }
 
 // ClientHandler answers clients and users of the RTM API.
-func (s *Server) ClientHandler() http.Handler { return httpapi.CORS(s.clients) }
+func (s *Server) ClientHandler() http.Handler {
+	return httpapi.BehindProxies(s.proxies, httpapi.CORS(s.clients))
+}
 
 // FederationHandler answers other servers.
 func (s *Server) FederationHandler() http.Handler { return s.servers }

@@ -77,12 +77,23 @@ func readClaim(r *http.Request) (q claimQuery, err error) {
 	return q, nil
 }
 
+// keys counts the keys that are asked for.
+func (q claimQuery) keys() (n int) {
+	for _, claims := range q.claims {
+		n += len(claims)
+	}
+	return n
+}
+
 // claim takes one key of each device for the caller alone, or gives the
 // device's fallback key. Of whom there is none, the answer says nothing.
 //
 // POST /_matrix/client/v3/keys/claim
 // https://spec.matrix.org/v1.15/client-server-api/#post_matrixclientv3keysclaim
 func (s *Server) claim(ctx context.Context, device todevice.Device, q claimQuery) (claimAnswer, error) {
+	if err := s.limits.Claim(device.User, q.keys()); err != nil {
+		return claimAnswer{}, err
+	}
 	var local []todevice.KeyClaim
 	remote := make(map[spec.ServerName]map[todevice.UserID]map[string]string)
 	for user, claims := range q.claims {

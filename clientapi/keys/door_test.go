@@ -60,7 +60,7 @@ func newDoor(t *testing.T) *door {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	d := &door{t: t, store: store, router: httpapi.NewRouter(), woken: new(wakeList), remote: new(otherServers)}
-	keys.New(serverName, store, d.woken, d.remote, password, logrus.NewEntry(log)).Routes(d.router)
+	keys.New(keys.Config{ServerName: serverName, Password: password}, store, d.woken, d.remote, logrus.NewEntry(log)).Routes(d.router)
 	return d
 }
 

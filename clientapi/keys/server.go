@@ -12,6 +12,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/clientapi/limits"
 	"github.com/chappe-im/chappe/clientapi/uia"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/todevice"
@@ -73,6 +74,7 @@ type Server struct {
 	store    Store
 	notifier Notifier
 	remote   Remote
+	limits   *limits.Limits // nil for none
 	// password is the stage by which the user of a device shows to be there.
 	password func(todevice.Device) uia.Stage
 	// signings are the sessions in which users replace cross-signing keys.
@@ -80,13 +82,21 @@ type Server struct {
 	log      *logrus.Entry
 }
 
+// Config is what the endpoints need to know.
+type Config struct {
+	// ServerName is the part of every local user ID after the colon.
+	ServerName spec.ServerName
+	// Password is the stage by which the user of a device shows to be there.
+	Password func(todevice.Device) uia.Stage
+	// Limits bounds how often a user may claim, nil for no limit.
+	Limits *limits.Limits
+}
+
 // New makes a Server. It starts nothing and has nothing to close.
-func New(
-	name spec.ServerName, store Store, notifier Notifier, remote Remote, password func(todevice.Device) uia.Stage, log *logrus.Entry,
-) *Server {
+func New(c Config, store Store, notifier Notifier, remote Remote, log *logrus.Entry) *Server {
 	return &Server{
-		name: name, store: store, notifier: notifier, remote: remote,
-		password: password, signings: uia.NewSessions[signing](), log: log,
+		name: c.ServerName, store: store, notifier: notifier, remote: remote,
+		limits: c.Limits, password: c.Password, signings: uia.NewSessions[signing](), log: log,
 	}
 }
 
