@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -87,7 +88,7 @@ func (d *Door) Do(method, path, token, body string) Answer {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	recorder := httptest.NewRecorder()
-	d.Router.ServeHTTP(recorder, request)
+	matrixspec.Checked(d.t, d.Router).ServeHTTP(recorder, request)
 	answer := Answer{Status: recorder.Code, Body: recorder.Body.String(), ContentType: recorder.Header().Get("Content-Type")}
 	if !json.Valid(recorder.Body.Bytes()) {
 		d.t.Errorf("%s %.100s: the answer is not JSON: %.200q", method, path, answer.Body)

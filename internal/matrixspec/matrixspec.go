@@ -43,9 +43,11 @@ type route struct {
 type schema func() (*jsonschema.Schema, error)
 
 // Load gives the description. It is read once in a process.
-func Load() (*Spec, error) { return read() }
+func Load() (*Spec, error) { return once() }
 
-var read = sync.OnceValues(func() (*Spec, error) {
+var once = sync.OnceValues(read)
+
+func read() (*Spec, error) {
 	s := &Spec{}
 	for _, folder := range []string{"testdata/api/client-server", "testdata/api/server-server"} {
 		files, err := fs.Glob(description, folder+"/*.yaml")
@@ -59,7 +61,7 @@ var read = sync.OnceValues(func() (*Spec, error) {
 		}
 	}
 	return s, nil
-})
+}
 
 // add adds the routes of one file, which is a document of its own.
 func (s *Spec) add(file string) error {
@@ -68,31 +70,15 @@ func (s *Spec) add(file string) error {
 		return err
 	}
 	deviate(document)
-	text, err := json.Marshal(document)
+	schemas, err := newSchemas("https://spec.matrix.org/"+strings.TrimPrefix(file, "testdata/"), document)
 	if err != nil {
 		return err
 	}
-	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.DefaultDraft(jsonschema.Draft2020) // OpenAPI 3.1 is this, and more
-	name := "https://spec.matrix.org/" + strings.TrimPrefix(file, "testdata/")
-	if err := compiler.AddResource(name, resource); err != nil {
-		return err
-	}
-	var mu sync.Mutex // on the compiler
 	for template, item := range document.Paths.Map() {
 		for method, operation := range item.Operations() {
 			r := &route{method: method, segments: strings.Split(base(document)+template, "/"), schemas: make(map[int]schema)}
 			for status := range bodies(operation) {
-				place := name + pointer("paths", template, strings.ToLower(method), "responses", strconv.Itoa(status), "content", mediaType, "schema")
-				r.schemas[status] = sync.OnceValues(func() (*jsonschema.Schema, error) {
-					mu.Lock()
-					defer mu.Unlock()
-					return compiler.Compile(place)
-				})
+				r.schemas[status] = schemas.at("paths", template, strings.ToLower(method), "responses", strconv.Itoa(status), "content", mediaType, "schema")
 			}
 			s.routes = append(s.routes, r)
 		}
@@ -100,26 +86,57 @@ func (s *Spec) add(file string) error {
 	return nil
 }
 
+// schemas are those of one document.
+type schemas struct {
+	name     string
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler // guarded by mu
+}
+
+func newSchemas(name string, document *openapi3.T) (*schemas, error) {
+	text, err := json.Marshal(document)
+	if err != nil {
+		return nil, err
+	}
+	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020) // OpenAPI 3.1 is this, and more
+	return &schemas{name: name, compiler: compiler}, compiler.AddResource(name, resource)
+}
+
+// at gives the schema at a place in the document.
+func (s *schemas) at(place ...string) schema {
+	return sync.OnceValues(func() (*jsonschema.Schema, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.compiler.Compile(s.name + pointer(place...))
+	})
+}
+
 // deviate lets pass what is not as described, but is right all the same.
 func deviate(document *openapi3.T) {
-	// Without a relay there is nothing to say of one. The description has no word for
-	// that; clients take an error for a fault, or ask no more.
-	if item := document.Paths.Find("/voip/turnServer"); item != nil {
-		item.Get.Responses.Status(200).Value.Content.Get(mediaType).Schema.Value.Required = nil
-	}
-	if document.Components == nil {
-		return
-	}
-	for _, schema := range document.Components.Schemas {
-		// Of a device all members are always there: one SDK demands it. What is not known
-		// is null, as other servers have it.
-		if device := schema.Value.Properties; device["last_seen_ip"] != nil {
-			for _, name := range []string{"display_name", "last_seen_ip", "last_seen_ts"} {
-				property := *device[name].Value
-				property.Type = &openapi3.Types{(*property.Type)[0], openapi3.TypeNull}
-				device[name] = &openapi3.SchemaRef{Value: &property}
+	// Of a device all members are always there: one SDK demands it. What is not known
+	// is null, as other servers have it.
+	if document.Components != nil {
+		for _, schema := range document.Components.Schemas {
+			if device := schema.Value.Properties; device["last_seen_ip"] != nil {
+				for _, name := range []string{"display_name", "last_seen_ip", "last_seen_ts"} {
+					property := *device[name].Value
+					property.Type = &openapi3.Types{(*property.Type)[0], openapi3.TypeNull}
+					device[name] = &openapi3.SchemaRef{Value: &property}
+				}
 			}
 		}
+	}
+	// Where there is no TURN server, browsers' SDKs take an empty object in good part,
+	// and complain of an error.
+	if item := document.Paths.Value("/voip/turnServer"); item != nil {
+		nothing := openapi3.NewObjectSchema().WithMaxProperties(0)
+		content := item.Get.Responses.Value("200").Value.Content.Get(mediaType)
+		content.Schema = openapi3.NewAnyOfSchema(nothing, content.Schema.Value).NewRef()
 	}
 }
 

@@ -25,6 +25,8 @@ func TestAnswersAreCheckedAgainstTheSpecification(t *testing.T) {
 		{"a list with what is none", "GET", "/_matrix/client/v3/devices", 200, `{"devices":[{"device_id":"D"},{}]}`, false},
 		{"what is not known of a device", "GET", "/_matrix/client/v3/devices/D", 200, `{"device_id":"D","last_seen_ip":null,"last_seen_ts":7}`, true},
 		{"a device that is seen in words", "GET", "/_matrix/client/v3/devices/D", 200, `{"device_id":"D","last_seen_ts":"7"}`, false},
+		{"no TURN server", "GET", "/_matrix/client/v3/voip/turnServer", 200, `{}`, true},
+		{"half a TURN server", "GET", "/_matrix/client/v3/voip/turnServer", 200, `{"username":"u"}`, false},
 		{"no list", "GET", "/_matrix/client/v3/devices", 200, `{"devices":null}`, false},
 		{"deep within", "POST", "/_matrix/client/v3/keys/query", 200, `{"device_keys":{"@a:b":{"D":{"user_id":7}}}}`, false},
 		{"a file of another folder", "GET", "/_matrix/federation/v1/user/devices/@a:b", 200, `{"user_id":"@a:b","stream_id":"x","devices":[]}`, false},
