@@ -148,7 +148,7 @@ func (c *client) sawAnswer(q *http.Request, answer *http.Response, _ error, _ ti
 }
 
 // checkRefusals looks whether the client was refused anything but what it must be:
-// the first attempt to publish cross-signing keys, which has no password yet.
+// the first attempt to replace cross-signing keys, which has no password yet.
 func (c *client) checkRefusals() {
 	c.t.Helper()
 	c.mu.Lock()
