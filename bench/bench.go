@@ -33,8 +33,8 @@ type bench struct {
 	perSecond, federatedPerSecond float64
 }
 
-// runBench measures what was asked for and prints it. It fails if a message was
-// lost, came twice or came in the wrong order.
+// runBench measures what was asked for and prints it. It fails if a message, a key or
+// a change was lost, came twice or came in the wrong order.
 func runBench(ctx context.Context, o options) (err error) {
 	debug.SetGCPercent(400) // memory for time: this process shares its cores with the server
 	b := &bench{options: o, say: log.New(os.Stderr, "bench: ", 0).Printf}
@@ -57,7 +57,7 @@ func runBench(ctx context.Context, o options) (err error) {
 		err = errors.Join(err, b.report.write(o.json))
 	}
 	if err == nil && !b.report.kept() {
-		err = errors.New("messages were lost, duplicated or out of order")
+		err = errors.New("something was lost, duplicated or out of order")
 	}
 	return err
 }
@@ -94,6 +94,12 @@ func (b *bench) scenarios(ctx context.Context) error {
 		{b.wants(federatedLatencyScenario), b.federatedLatency},
 		{b.wants(drainScenario), b.drain},
 		{b.wants(deadScenario), b.dead},
+		{b.wants(uploadScenario), b.uploadKeys},
+		{b.wants(queryScenario), b.queryKeys},
+		{b.wants(claimScenario), b.claimKeys},
+		{b.wants(listsScenario), b.deviceLists},
+		{b.wants(wakeScenario), b.wakeAll},
+		{b.wants(loginScenario), b.login},
 	} {
 		if !scenario.wanted {
 			continue

@@ -16,24 +16,29 @@ import (
 // A floor is the least that can answer the generator: it takes the PUT and answers
 // the waiting GET, in memory. It knows no accounts, checks nothing, does not parse
 // JSON, and forgets a message when it has handed it out. What a real server does
-// beyond this is what it can be asked to be quick at.
+// beyond this is what it can be asked to be quick at. Of keys and device lists see
+// keyFloor.
 type floor struct {
 	mu    sync.Mutex
-	boxes map[string]*box // by localpart; guarded by mu
+	boxes map[string]*box // by what follows tokenPrefix; guarded by mu
+	keys  *keyFloor
 }
+
+func newFloor() *floor { return &floor{boxes: make(map[string]*box), keys: newKeyFloor()} }
 
 // A box holds the messages for one device.
 type box struct {
 	mu      sync.Mutex
 	pending []byte // events with commas between; guarded by mu
-	handed  int    // responses that had messages; guarded by mu
+	changed []byte // user IDs, quoted, with commas between; guarded by mu
+	handed  int    // responses that had anything; guarded by mu
 	// woken gets a value when there is something new.
 	woken chan struct{}
 }
 
 // serveFloor serves until ctx ends.
 func serveFloor(ctx context.Context, address string) error {
-	f := &floor{boxes: make(map[string]*box)}
+	f := newFloor()
 	server := &http.Server{Addr: address, Handler: f}
 	stopped := make(chan error, 1)
 	context.AfterFunc(ctx, func() { stopped <- server.Close() })
@@ -45,11 +50,20 @@ func serveFloor(ctx context.Context, address string) error {
 
 func (f *floor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Content-Type"] = []string{"application/json"} // or net/http would guess
+	asking := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "+tokenPrefix)
 	switch {
+	case r.Method == http.MethodPut && r.URL.Path == devicePath:
+		f.keys.rename(w, r, asking)
 	case r.Method == http.MethodPut:
 		f.put(w, r)
 	case r.URL.Path == syncPath:
-		f.box(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "+tokenPrefix)).sync(w, r)
+		f.box(asking).sync(w, r)
+	case r.URL.Path == uploadPath:
+		f.keys.upload(w, r)
+	case r.URL.Path == queryPath:
+		f.keys.query(w, r, f.box(asking))
+	case r.URL.Path == claimPath:
+		f.keys.claim(w, r)
 	}
 }
 
@@ -88,6 +102,21 @@ func (b *box) add(content []byte) {
 	b.pending = append(b.pending, content...)
 	b.pending = append(b.pending, '}')
 	b.mu.Unlock()
+	b.wake()
+}
+
+// change takes the user ID of one whose devices have changed.
+func (b *box) change(userID string) {
+	b.mu.Lock()
+	if len(b.changed) > 0 {
+		b.changed = append(b.changed, ',')
+	}
+	b.changed = strconv.AppendQuote(b.changed, userID)
+	b.mu.Unlock()
+	b.wake()
+}
+
+func (b *box) wake() {
 	select {
 	case b.woken <- struct{}{}:
 	default: // it has a signal it has not looked at yet
@@ -115,19 +144,21 @@ func (b *box) sync(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(response) // who hung up needs no answer
 }
 
-// take writes the response and tells whether it has messages.
+// take writes the response and tells whether it has anything.
 func (b *box) take() (response []byte, found bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if found = len(b.pending) > 0; found {
+	if found = len(b.pending)+len(b.changed) > 0; found {
 		b.handed++
 	}
-	response = make([]byte, 0, len(b.pending)+64)
+	response = make([]byte, 0, len(b.pending)+len(b.changed)+96)
 	response = append(response, `{"next_batch":"`...)
 	response = strconv.AppendInt(response, int64(b.handed), 10)
 	response = append(response, `","to_device":{"events":[`...)
 	response = append(response, b.pending...)
+	response = append(response, `]},"device_lists":{"changed":[`...)
+	response = append(response, b.changed...)
 	response = append(response, `]}}`...)
-	b.pending = b.pending[:0]
+	b.pending, b.changed = b.pending[:0], b.changed[:0]
 	return response, found
 }

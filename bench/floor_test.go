@@ -19,8 +19,6 @@ func pair(t *testing.T, handler http.Handler) (*sender, *receiver) {
 	return l.senders[0], l.receivers[0]
 }
 
-func newFloor() *floor { return &floor{boxes: make(map[string]*box)} }
-
 func TestTheFloorHandsOutWhatItTookOnceAndInOrder(t *testing.T) {
 	s, r := pair(t, newFloor())
 	syncs(t, r, 0)

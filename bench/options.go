@@ -21,7 +21,8 @@ const allScenarios = "all"
 func scenarios() []string {
 	return []string{
 		localScenario, latencyScenario, idleScenario,
-		federatedScenario, federatedLatencyScenario, drainScenario, deadScenario, allScenarios,
+		federatedScenario, federatedLatencyScenario, drainScenario, deadScenario,
+		uploadScenario, queryScenario, claimScenario, listsScenario, wakeScenario, loginScenario, allScenarios,
 	}
 }
 
@@ -36,6 +37,8 @@ type options struct {
 	idle               int
 	queued             int // messages
 	deadServers        int
+	devices            int // that have keys
+	peers              int
 	dir                string
 	json               string
 	profile            string
@@ -58,6 +61,8 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.idle, "idle", 2000, "long polls of the idle scenario")
 	flags.IntVar(&o.queued, "queued", 10_000, "messages that wait for the peer of the drain scenario")
 	flags.IntVar(&o.deadServers, "dead", 10_000, "servers that are down in the dead scenario")
+	flags.IntVar(&o.devices, "devices", 2000, "devices that upload keys, and whose keys are claimed: a multiple of 50")
+	flags.IntVar(&o.peers, "peers", 1000, "users one is interested in, in the device-lists scenario, or who are interested in one, in wake")
 	flags.StringVar(&o.dir, "dir", "", "where to keep the databases meanwhile; empty: the system's temporary folder")
 	flags.StringVar(&o.json, "json", "", "write the figures to this file, too")
 	flags.StringVar(&o.profile, "profile", "", "run Chappe inside this program and write its CPU and allocation profiles to this folder")
@@ -77,8 +82,10 @@ func (o options) check() error {
 	switch {
 	case !slices.Contains(scenarios(), o.scenario):
 		return fmt.Errorf("-scenario: want one of %v", scenarios())
-	case min(o.senders, o.receivers, o.idle, o.queued, o.deadServers) < 1:
-		return errors.New("-senders, -receivers, -idle, -queued and -dead: want at least 1")
+	case min(o.senders, o.receivers, o.idle, o.queued, o.deadServers, o.peers) < 1:
+		return errors.New("-senders, -receivers, -idle, -queued, -dead and -peers: want at least 1")
+	case o.devices < claimBatch || o.devices%claimBatch != 0:
+		return fmt.Errorf("-devices: want a multiple of %d", claimBatch)
 	case o.size < minSize || o.size > maxSize:
 		return fmt.Errorf("-size: want %d to %d", minSize, maxSize)
 	case o.measured <= 0:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -12,29 +13,55 @@ import (
 )
 
 const (
-	// deviceID is the one device each user has.
+	// deviceID is the one device each user has who does not need more.
 	deviceID = "BENCH"
 	// tokenPrefix and the localpart are a user's access token. The floor tells by it
 	// who is asking.
 	tokenPrefix = "bench-token-of-"
 )
 
-// A person is a user with one device.
+// A person is a user at one device. A user of several devices is several persons.
 type person struct {
 	localpart string
 	server    spec.ServerName
+	device    string
+	// passwordHash is "" where nobody logs in.
+	passwordHash string
+	// crossSigning tells whether the user has cross-signing keys.
+	crossSigning bool
 }
 
-func (p person) id() string {
-	return todevice.UserID{Localpart: p.localpart, Server: p.server}.String()
+func (p person) userID() todevice.UserID {
+	return todevice.UserID{Localpart: p.localpart, Server: p.server}
 }
-func (p person) token() string { return tokenPrefix + p.localpart }
+
+func (p person) id() string { return p.userID().String() }
+
+func (p person) token() string {
+	if p.device == deviceID {
+		return tokenPrefix + p.localpart
+	}
+	return tokenPrefix + p.localpart + "/" + p.device
+}
 
 // people names n users of a server: prefix0, prefix1 and so on.
 func people(prefix string, n int, server spec.ServerName) []person {
 	all := make([]person, n)
 	for i := range all {
-		all[i] = person{localpart: fmt.Sprint(prefix, i), server: server}
+		all[i] = person{localpart: fmt.Sprint(prefix, i), server: server, device: deviceID}
+	}
+	return all
+}
+
+// atDevices names each of the users once for each of n devices, one user after the
+// other.
+func atDevices(users []person, n int) []person {
+	var all []person
+	for _, p := range users {
+		for i := range n {
+			p.device = fmt.Sprint(deviceID, i)
+			all = append(all, p)
+		}
 	}
 	return all
 }
@@ -49,10 +76,7 @@ func register(ctx context.Context, database string, server spec.ServerName, all 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(64) // they share commits
 	for _, p := range all {
-		group.Go(func() error {
-			_, err := store.Register(ctx, todevice.Account{Localpart: p.localpart}, todevice.Login{DeviceID: deviceID, Token: p.token()})
-			return err
-		})
+		group.Go(func() error { return p.register(ctx, store) })
 	}
 	err = group.Wait()
 	if closed := store.Close(); err == nil {
@@ -62,4 +86,17 @@ func register(ctx context.Context, database string, server spec.ServerName, all 
 		return fmt.Errorf("make the users: %w", err)
 	}
 	return nil
+}
+
+func (p person) register(ctx context.Context, store *sqlite.Store) error {
+	login := todevice.Login{DeviceID: p.device, Token: p.token()}
+	_, err := store.Register(ctx, todevice.Account{Localpart: p.localpart, PasswordHash: p.passwordHash}, login)
+	if errors.Is(err, todevice.ErrUserExists) { // by another device
+		_, err = store.Login(ctx, p.localpart, login)
+	}
+	if err == nil && p.crossSigning {
+		master, selfSigning := crossSigningKeys(p)
+		err = store.SetCrossSigningKeys(ctx, p.userID(), todevice.CrossSigningKeys{Master: master, SelfSigning: selfSigning})
+	}
+	return err
 }

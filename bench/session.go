@@ -13,6 +13,8 @@ import (
 const (
 	sendPath = "/_matrix/client/v3/sendToDevice/im.chappe.bench/"
 	syncPath = "/_matrix/client/v3/sync"
+	// devicePath is the asking user's own device.
+	devicePath = "/_matrix/client/v3/devices/" + deviceID
 )
 
 // newTransport keeps as many connections open as there are devices. Requests go
@@ -27,6 +29,15 @@ type session struct {
 	base      url.URL
 	header    http.Header
 	answer    bytes.Buffer
+}
+
+// newSessions makes a session for each of some people.
+func newSessions(transport *http.Transport, address string, all []person) []*session {
+	sessions := make([]*session, len(all))
+	for i, p := range all {
+		sessions[i] = newSession(transport, address, p)
+	}
+	return sessions
 }
 
 // newSession makes a session at the server of this address, host:port.
@@ -52,6 +63,11 @@ func (s *session) sync(ctx context.Context, since string, timeout time.Duration)
 		query = fmt.Sprintf("since=%s&timeout=%d", since, timeout.Milliseconds())
 	}
 	return s.do(ctx, http.MethodGet, syncPath, query, nil)
+}
+
+// post sends a body and gives the answer, which is valid until the next request.
+func (s *session) post(ctx context.Context, path string, body []byte) ([]byte, error) {
+	return s.do(ctx, http.MethodPost, path, "", body)
 }
 
 func (s *session) do(ctx context.Context, method, path, query string, body []byte) ([]byte, error) {
