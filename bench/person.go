@@ -96,7 +96,7 @@ func (p person) register(ctx context.Context, store *sqlite.Store) error {
 	}
 	if err == nil && p.crossSigning {
 		master, selfSigning := crossSigningKeys(p)
-		err = store.SetCrossSigningKeys(ctx, p.userID(), todevice.CrossSigningKeys{Master: master, SelfSigning: selfSigning})
+		err = store.SetCrossSigningKeys(ctx, p.userID(), todevice.CrossSigningKeys{}, todevice.CrossSigningKeys{Master: master, SelfSigning: selfSigning})
 	}
 	return err
 }
