@@ -270,6 +270,9 @@ func TestDeactivationThatFailsHasDoneNothing(t *testing.T) {
 			t.Fatalf("write %d failed: %v", k, err)
 		}
 		use(t, s, "bob/B", nil)
+		if !s.sessions.has(bob.Inbox) {
+			t.Fatalf("write %d failed: the token is not remembered any more", k)
+		}
 		if got := waiting(t, s, bob); len(got) != 1 {
 			t.Fatalf("write %d failed: %q wait", k, got)
 		}

@@ -152,8 +152,8 @@ func (t *tx) deleteDevice(inbox todevice.InboxID) error {
 		return err
 	}
 	t.writer.backlog.forget(inbox)
+	t.endSessions(inbox)
 	t.afterCommit(func() {
-		t.writer.store.sessions.end(inbox)
 		t.writer.store.arrivals.forget(inbox)
 		t.writer.store.keyCounts.forget(inbox)
 	})

@@ -102,7 +102,7 @@ func (t *tx) endTokens(inbox todevice.InboxID, refreshes int64) error {
 			return err
 		}
 	}
-	t.afterCommit(func() { t.writer.store.sessions.end(inbox) })
+	t.endSessions(inbox)
 	return nil
 }
 

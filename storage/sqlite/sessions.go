@@ -66,13 +66,19 @@ type sessions struct {
 	mu     sync.RWMutex
 	known  map[hash]session          // guarded by mu
 	hashes map[todevice.InboxID]hash // guarded by mu
+	// ending holds the devices whose tokens the transaction under way takes: none is
+	// remembered, as there is no instant at which both its commit and this could happen
+	// for all. Guarded by mu.
+	ending map[todevice.InboxID]struct{}
 	// generation counts the times a token ended. What was read before one did is not
 	// remembered after it. Guarded by mu.
 	generation uint64
 }
 
 func newSessions() *sessions {
-	return &sessions{known: make(map[hash]session), hashes: make(map[todevice.InboxID]hash)}
+	return &sessions{
+		known: make(map[hash]session), hashes: make(map[todevice.InboxID]hash), ending: make(map[todevice.InboxID]struct{}),
+	}
 }
 
 func (s *sessions) find(key hash) (known session, ok bool, generation uint64) {
@@ -82,8 +88,7 @@ func (s *sessions) find(key hash) (known session, ok bool, generation uint64) {
 	return known, ok, s.generation
 }
 
-// has tells whether a token of the device is remembered: then the device exists, or
-// nobody has been told yet that it does not.
+// has tells whether a token of the device is remembered: then the device exists.
 func (s *sessions) has(inbox todevice.InboxID) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -94,7 +99,7 @@ func (s *sessions) has(inbox todevice.InboxID) bool {
 func (s *sessions) remember(key hash, found session, generation uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.generation != generation {
+	if _, ending := s.ending[found.device.Inbox]; ending || s.generation != generation {
 		return
 	}
 	if len(s.known) >= maxSessions {
@@ -106,12 +111,39 @@ func (s *sessions) remember(key hash, found session, generation uint64) {
 	s.hashes[found.device.Inbox] = key
 }
 
-// end forgets the token of a device: it was taken away. It comes after that is
-// committed, or a reader might remember it again.
+// begin forgets the token of a device, as the transaction under way takes it away.
+func (s *sessions) begin(inbox todevice.InboxID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending[inbox] = struct{}{}
+	s.forget(inbox)
+}
+
+// end comes after that is committed. A reader may have read the token before.
 func (s *sessions) end(inbox todevice.InboxID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.ending, inbox)
+	s.forget(inbox)
+}
+
+// keep comes after that was rolled back, of all devices.
+func (s *sessions) keep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.ending)
+}
+
+// forget is called with mu held.
+func (s *sessions) forget(inbox todevice.InboxID) {
 	s.generation++
 	delete(s.known, s.hashes[inbox])
 	delete(s.hashes, inbox)
+}
+
+// endSessions forgets the tokens of a device, which the transaction takes away.
+func (t *tx) endSessions(inbox todevice.InboxID) {
+	sessions := t.writer.store.sessions
+	sessions.begin(inbox)
+	t.afterCommit(func() { sessions.end(inbox) })
 }

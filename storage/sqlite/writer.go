@@ -193,6 +193,7 @@ func (w *writer) begin() (*tx, error) {
 func (w *writer) rollback() {
 	w.backlog.forgetAll()
 	w.acquaintances.forgetAll()
+	w.store.sessions.keep()
 	if _, err := (&tx{writer: w}).exec(`ROLLBACK`); err != nil {
 		w.close() // SQLite rolls some faults back by itself; a new connection is clean in any case
 	}
