@@ -116,6 +116,8 @@ func (s *Server) login(ctx context.Context, q loginQuery) (accountAnswer, error)
 		return accountAnswer{}, httpapi.Forbidden("The login token is unknown, used, or has expired")
 	case errors.Is(err, todevice.ErrNameInUse):
 		return accountAnswer{}, httpapi.InvalidParam("device_id is that of one of your cross-signing keys")
+	case errors.Is(err, todevice.ErrTooManyDevices):
+		return accountAnswer{}, httpapi.Forbidden("You have too many devices: log one out, or log in as one of them")
 	case err != nil:
 		return accountAnswer{}, fmt.Errorf("log in: %w", err)
 	}

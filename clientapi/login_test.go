@@ -1,10 +1,15 @@
 package clientapi_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/chappe-im/chappe/clientapi"
+	"github.com/chappe-im/chappe/storage/sqlite"
+	"github.com/chappe-im/chappe/todevice"
 )
 
 func TestLoginFlowsOfferThePasswordAndTheToken(t *testing.T) {
@@ -126,4 +131,19 @@ func TestLoginComparesTheWholePassword(t *testing.T) {
 	d.want(try(long+"b"), http.StatusForbidden, "M_FORBIDDEN")
 	d.want(try(long), http.StatusForbidden, "M_FORBIDDEN")
 	d.want(try(long+"a"), http.StatusOK, "")
+}
+
+func TestDevicesOfAUserAreBounded(t *testing.T) {
+	d := newDoor(t, func(_ *clientapi.Config, o *sqlite.Options) { o.MaxDevices = 2 })
+	d.register("alice", "A1")
+	second := d.login("alice", "A2")
+	third := `{"type":"m.login.password","user":"alice","password":"secret","device_id":"A3"}`
+	d.want(d.post("login", third), http.StatusForbidden, "M_FORBIDDEN")
+	if _, err := d.store.EnsureDevice(t.Context(), "alice", "A3"); !errors.Is(err, todevice.ErrTooManyDevices) {
+		t.Errorf("got %v", err)
+	}
+	d.login("alice", "A1") // is no new one
+	d.register("bob", "B1")
+	d.want(d.do(http.MethodPost, "/_matrix/client/v3/logout", second.token, `{}`), http.StatusOK, "")
+	d.want(d.post("login", third), http.StatusOK, "")
 }

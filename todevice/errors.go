@@ -37,6 +37,8 @@ var (
 	// ErrInboxFull: an inbox among the recipients holds as much as it may. The
 	// batch was refused whole.
 	ErrInboxFull = errors.New("the inbox of a recipient is full")
+	// ErrTooManyDevices: the user has as many devices as there may be.
+	ErrTooManyDevices = errors.New("too many devices of the user")
 	// ErrUnknownBackup: the user has no key backup of this version.
 	ErrUnknownBackup = errors.New("unknown key backup")
 	// ErrBackupFull: the user's key backups hold as much as they may.

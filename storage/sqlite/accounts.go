@@ -141,7 +141,8 @@ func (t *tx) login(localpart string, l todevice.Login) (todevice.Device, error) 
 }
 
 // device gives the inbox of a user's device, and makes the device if need be. It
-// fails with todevice.ErrNameInUse if one of the user's keys has that name.
+// fails with todevice.ErrNameInUse if one of the user's keys has that name, and with
+// todevice.ErrTooManyDevices if the user has as many as there may be.
 func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID, err error) {
 	err = t.queryRow(`SELECT inbox FROM devices WHERE localpart = ? AND device_id = ?`, []any{localpart, l.DeviceID}, &inbox)
 	if err == nil {
@@ -154,6 +155,13 @@ func (t *tx) device(localpart string, l todevice.Login) (inbox todevice.InboxID,
 	user := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}
 	if key, err := t.crossSigningKey(user, l.DeviceID); err != nil || key != nil {
 		return 0, errorOr(err, todevice.ErrNameInUse)
+	}
+	var devices int
+	if err := t.queryRow(`SELECT count(*) FROM devices WHERE localpart = ?`, []any{localpart}, &devices); err != nil {
+		return 0, err
+	}
+	if devices >= t.writer.store.maxDevices {
+		return 0, todevice.ErrTooManyDevices
 	}
 	id, err := t.insert(`INSERT INTO devices (localpart, device_id, display_name, last_seen_ip, last_seen, created)
 		VALUES (?, ?, ?, ?, ?, ?)`, localpart, l.DeviceID, l.DisplayName, l.RemoteAddr, t.nowMillis(), t.nowMillis())

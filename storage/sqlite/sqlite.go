@@ -43,6 +43,8 @@ type Options struct {
 	// stands for 500,000 keys and 512 MiB.
 	MaxBackupKeys  int64
 	MaxBackupBytes int64
+	// MaxDevices bounds the devices of one user, 0 stands for 1000.
+	MaxDevices int
 	// Waiting, if not nil, is told of servers for which device list updates wait, that
 	// no batch has brought.
 	Waiting func(servers []spec.ServerName)
@@ -62,6 +64,7 @@ type Store struct {
 	epoch      []byte
 	limits     inboxSize
 	backups    backupSize // of one user, at most
+	maxDevices int        // of one user
 	waiting    func([]spec.ServerName)
 	changed    func(localparts []string)
 	now        func() time.Time
@@ -91,6 +94,7 @@ func Open(path string, o Options) (*Store, error) {
 		serverName: o.ServerName,
 		limits:     inboxSize{rows: o.MaxInboxRows, bytes: o.MaxInboxBytes},
 		backups:    backupSize{keys: o.MaxBackupKeys, bytes: o.MaxBackupBytes},
+		maxDevices: o.MaxDevices,
 		waiting:    o.Waiting,
 		changed:    o.Changed,
 		now:        o.Now,
@@ -109,6 +113,9 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if s.limits.bytes == 0 {
 		s.limits.bytes = 256 << 20
+	}
+	if s.maxDevices == 0 {
+		s.maxDevices = 1000
 	}
 	if s.backups.keys == 0 {
 		s.backups.keys = 500_000
