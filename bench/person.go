@@ -88,15 +88,19 @@ func register(ctx context.Context, database string, server spec.ServerName, all 
 	return nil
 }
 
+// register makes the user, with cross-signing keys where they have any, or another
+// device of the user.
 func (p person) register(ctx context.Context, store *sqlite.Store) error {
 	login := todevice.Login{DeviceID: p.device, Token: p.token()}
 	_, err := store.Register(ctx, todevice.Account{Localpart: p.localpart, PasswordHash: p.passwordHash}, login)
 	if errors.Is(err, todevice.ErrUserExists) { // by another device
 		_, err = store.Login(ctx, p.localpart, login)
+		return err
 	}
 	if err == nil && p.crossSigning {
 		master, selfSigning := crossSigningKeys(p)
-		err = store.SetCrossSigningKeys(ctx, p.userID(), todevice.CrossSigningKeys{}, todevice.CrossSigningKeys{Master: master, SelfSigning: selfSigning})
+		err = store.SetCrossSigningKeys(ctx, p.userID(), todevice.CrossSigningKeys{},
+			todevice.CrossSigningKeys{Master: master, SelfSigning: selfSigning})
 	}
 	return err
 }
