@@ -220,3 +220,45 @@ func TestDevicesOfTwoUsersUnderOneNameAreStrangers(t *testing.T) {
 		t.Error("bob's device has lost something")
 	}
 }
+
+// Whatever a device has under way while it is deleted is refused, or goes with it.
+func TestRequestsUnderWayBringNothingBackOfADeletedDevice(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	alice := register(t, s, "alice", "A")
+	set(t, s, alice.User, crossSigning("M", "S", "U"))
+	for round := range 20 {
+		d := register(t, s, "alice", "D")
+		keys := identity("alice", "D", "k")
+		upload(t, s, d, todevice.KeyUpload{DeviceKeys: keys, OneTimeKeys: oneTimes("1", "2"), FallbackKeys: oneTimes("F")})
+		byDevice, onDevice := signature(d.User, "D", d.User, "M"), signature(d.User, "S", d.User, "D")
+		byDevice.Object, onDevice.Object = crossSigningKey("M"), keys
+		requests := []func() error{
+			func() error { return s.DeleteDevice(ctx, d.Inbox) },
+			func() error {
+				_, err := s.UploadKeys(ctx, d.Inbox, todevice.KeyUpload{DeviceKeys: identity("alice", "D", "l"), OneTimeKeys: oneTimes("3"), FallbackKeys: oneTimes("G")})
+				return err
+			},
+			func() error { _, err := s.ClaimKeys(ctx, []todevice.KeyClaim{claimOf(d), claimOf(d)}); return err },
+			func() error { _, err := s.AddSignatures(ctx, []todevice.Signature{byDevice}); return err },
+			func() error { _, err := s.AddSignatures(ctx, []todevice.Signature{onDevice}); return err },
+		}
+		var done sync.WaitGroup
+		for i := range requests {
+			done.Go(func() {
+				if err := requests[(i+round)%len(requests)](); err != nil && !errors.Is(err, todevice.ErrUnknownDevice) {
+					t.Error(err)
+				}
+			})
+		}
+		done.Wait()
+		for _, table := range []string{"device_keys", "one_time_keys", "one_time_key_counts", "claimed_keys", "fallback_keys"} {
+			if n := rows(t, s, table+` WHERE inbox = `+itoa(d.Inbox)); n != 0 {
+				t.Errorf("%s has %d rows of the device", table, n)
+			}
+		}
+		if n := rows(t, s, "signatures"); n != 0 {
+			t.Errorf("%d signatures on the device or by it are left", n)
+		}
+	}
+}
