@@ -64,8 +64,8 @@ func seed(t *testing.T, server *testserver.Server) string {
 	return words[2]
 }
 
-// ask makes a request of any outcome, and remembers the token it gives.
-func (s *secretive) ask(c *testserver.Client, method, path, body string) {
+// ask makes a request of any outcome, and remembers the tokens it gives.
+func (s *secretive) ask(c *testserver.Client, method, path, body string) (given map[string]json.RawMessage) {
 	s.t.Helper()
 	q := testserver.Request{Method: method, Path: path}
 	if body != "" {
@@ -75,7 +75,6 @@ func (s *secretive) ask(c *testserver.Client, method, path, body string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var given map[string]json.RawMessage
 	_ = json.Unmarshal(answer.Body, &given)
 	for name, raw := range given {
 		var text string
@@ -83,6 +82,7 @@ func (s *secretive) ask(c *testserver.Client, method, path, body string) {
 			s.secrets = append(s.secrets, text)
 		}
 	}
+	return given
 }
 
 // Two servers, one that logs text and one that logs JSON, and all that goes wrong
@@ -112,6 +112,8 @@ func TestNoSecretIsInTheLogsOfAFederation(t *testing.T) {
 	awaitEmptyQueues(t, beta)
 	s.receive(alice)
 	for _, c := range []*testserver.Client{alice, bob} {
+		s.keep(c)
+		s.authenticate(c)
 		s.ask(c, "POST", "/_matrix/client/v3/user/"+c.Device.User+"/openid/request_token", `{}`)
 		s.ask(c, "POST", "/_matrix/client/v3/logout", `{}`)
 		s.ask(c, "GET", "/_matrix/client/v3/sync", "")
@@ -159,6 +161,49 @@ func (s *secretive) useKeys(c, other *testserver.Client) {
 	s.ask(c, "POST", "/_matrix/client/v3/keys/query", fmt.Sprintf(`{"device_keys":{%q:[]}}`, other.Device.User))
 	s.ask(c, "POST", "/_matrix/client/v3/keys/claim", fmt.Sprintf(`{"one_time_keys":{%q:{%q:"signed_curve25519"}}}`, other.Device.User, other.Device.ID))
 	s.ask(c, "PUT", "/_matrix/client/v3/profile/"+c.Device.User+"/displayname", `{"displayname":"s3cr3t"}`)
+}
+
+// keep has the server keep whatever it keeps for users.
+func (s *secretive) keep(c *testserver.Client) {
+	s.t.Helper()
+	user := "/_matrix/client/v3/user/" + c.Device.User
+	for _, q := range []struct{ method, path, body string }{
+		{"POST", user + "/filter", `{"event_fields":["s3cr3t"],"room":{"rooms":"s3cr3t"}}`},
+		{"POST", user + "/filter", `{"event_fields":["s3cr3t"]}`},
+		{"PUT", user + "/account_data/m.test", `{"key":"s3cr3t"}`},
+		{"PUT", user + "/account_data/m.test", `{"key":"s3cr3t"`},
+		{"PUT", "/_matrix/client/v3/presence/" + c.Device.User + "/status", `{"presence":"online","status_msg":"s3cr3t"}`},
+		{"POST", "/_matrix/client/v3/pushers/set", `{"app_id":"a","pushkey":"s3cr3t","kind":"http","app_display_name":"a",` +
+			`"device_display_name":"d","lang":"en","data":{"url":"https://push.test/_matrix/push/v1/notify"}}`},
+		{"PUT", "/_matrix/client/v3/pushrules/global/content/r", `{"pattern":"s3cr3t","actions":["notify"]}`},
+		{"POST", "/_matrix/client/v3/room_keys/version", `{"algorithm":"a","auth_data":{"key":"s3cr3t"}}`},
+		{"PUT", "/_matrix/client/v3/room_keys/keys?version=1", `{"rooms":{"!r":{"sessions":{"s":{"first_message_index":0,"forwarded_count":0,` +
+			`"is_verified":true,"session_data":{"key":"s3cr3t"}}}}}}`},
+		{"PUT", "/_matrix/client/v3/room_keys/keys?version=s3cr3t", `{"rooms":"s3cr3t"}`},
+		{"GET", "/_matrix/client/v3/sync?filter=1", ""},
+	} {
+		s.ask(c, q.method, q.path, q.body)
+	}
+}
+
+// authenticate does what asks for the password, with a wrong one and the right one.
+func (s *secretive) authenticate(c *testserver.Client) {
+	s.t.Helper()
+	name, _, _ := strings.Cut(strings.TrimPrefix(c.Device.User, "@"), ":")
+	login := fmt.Sprintf(`{"type":"m.login.password","user":%q,"password":"s3cr3t of %s","device_id":"SECOND","refresh_token":true}`, name, name)
+	token := s.ask(c, "POST", "/_matrix/client/v3/login", login)["refresh_token"]
+	if token = s.ask(c, "POST", "/_matrix/client/v3/refresh", fmt.Sprintf(`{"refresh_token":%s}`, token))["refresh_token"]; token == nil {
+		s.t.Error("nothing was given for a refresh token")
+	}
+	s.ask(c, "POST", "/_matrix/client/v3/refresh", `{"refresh_token":"s3cr3t"}`)
+	for _, password := range []string{"wrong s3cr3t", "s3cr3t of " + name} {
+		auth := fmt.Sprintf(`"auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":%q},"password":%q}`, name, password)
+		s.ask(c, "POST", "/_matrix/client/v3/delete_devices", `{"devices":["SECOND"],`+auth+`}`)
+		s.ask(c, "DELETE", "/_matrix/client/v3/devices/SECOND", `{`+auth+`}`)
+		s.ask(c, "POST", "/_matrix/client/v3/keys/device_signing/upload", `{"master_key":"s3cr3t",`+auth+`}`)
+		s.ask(c, "POST", "/_matrix/client/v3/account/password", `{"new_password":"s3cr3t too",`+auth+`}`)
+	}
+	s.ask(c, "POST", "/_matrix/client/v3/delete_devices", `{"devices":["SECOND"]}`)
 }
 
 // sendAllKinds sends to devices here and there, and what is refused.

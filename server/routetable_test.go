@@ -73,20 +73,20 @@ var table = []row{
 	{route: "GET {v3}/login", kind: open},
 	{route: "POST {v3}/login", kind: open, good: forbidden,
 		body: `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"bob"},"password":"wrong s3cr3t","device_id":"D2","initial_device_display_name":"n"}`},
-	{route: "POST {v3}/refresh", kind: open, body: `{"refresh_token":"none"}`, good: "401 M_UNKNOWN_TOKEN"},
+	{route: "POST {v3}/refresh", kind: open, body: `{"refresh_token":"s3cr3t"}`, good: "401 M_UNKNOWN_TOKEN"},
 	{route: "POST {v3}/logout"},
 	{route: "POST {v3}/logout/all"},
 	{route: "GET {v3}/account/whoami"},
 	{route: "GET {v3}/account/3pid"},
-	{route: "POST {v3}/account/password", body: `{"new_password":"p","logout_devices":true,` + authentication + `}`, good: mustPass + " M_FORBIDDEN"},
+	{route: "POST {v3}/account/password", body: `{"new_password":"new s3cr3t","logout_devices":true,` + authentication + `}`, good: mustPass + " M_FORBIDDEN"},
 	{route: "POST {v3}/account/deactivate", body: `{` + authentication + `}`, good: mustPass + " M_FORBIDDEN"},
 	{route: "GET {v3}/admin/whois/{userId}"},
-	{route: "GET /_matrix/client/v1/register/m.login.registration_token/validity", kind: open, query: "token=none",
+	{route: "GET /_matrix/client/v1/register/m.login.registration_token/validity", kind: open, query: "token=s3cr3t",
 		queries: map[string]outcome{"": missingParam}},
 	{route: "POST /_chappe/admin/v1/users/{userId}/login_token", good: forbidden},
 	{route: "GET /_synapse/admin/v1/register", kind: open},
 	{route: "POST /_synapse/admin/v1/register", kind: open, good: "400 M_UNKNOWN",
-		body: `{"nonce":"s3cr3t","username":"u","password":"s3cr3t","admin":false,"mac":"00"}`},
+		body: `{"nonce":"s3cr3t","username":"u","password":"s3cr3t","admin":false,"mac":"s3cr3t"}`},
 
 	// Devices.
 	{route: "GET {v3}/devices"},
@@ -248,7 +248,7 @@ var table = []row{
 }
 
 // The users of the tests have no password, so it is wrong.
-const authentication = `"auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"{userId}"},"password":"wrong","session":""}`
+const authentication = `"auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"{userId}"},"password":"wrong s3cr3t","session":""}`
 
 // One bad PDU or EDU must not hold up the others, so what is in the lists is nobody's
 // mistake but their own.
@@ -263,8 +263,8 @@ func noRoom(route string) row {
 }
 
 const (
-	backup      = `{"algorithm":"m.megolm_backup.v1.curve25519-aes-sha2","auth_data":{"any":"thing"}}`
-	backedUpKey = `{"first_message_index":1,"forwarded_count":0,"is_verified":false,"session_data":{"any":"thing"}}`
+	backup      = `{"algorithm":"m.megolm_backup.v1.curve25519-aes-sha2","auth_data":{"any":"s3cr3t"}}`
+	backedUpKey = `{"first_message_index":1,"forwarded_count":0,"is_verified":false,"session_data":{"any":"s3cr3t"}}`
 )
 
 var inBackup = map[string]outcome{"auth_data any": fine}
