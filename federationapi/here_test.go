@@ -23,6 +23,7 @@ import (
 	"github.com/chappe-im/chappe/federationapi/remotetest"
 	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
@@ -189,7 +190,7 @@ func (h *house) request(method, uri, body string, authorization ...string) *http
 		r.Header.Add("Authorization", header)
 	}
 	w := httptest.NewRecorder()
-	h.router.ServeHTTP(w, r)
+	matrixspec.Checked(h.t, h.router).ServeHTTP(w, r)
 	return w
 }
 

@@ -71,14 +71,14 @@ func (h *house) furnish() {
 	h.device("bob", "B")
 	bob := todevice.UserID{Localpart: "bob", Server: here}
 	alice := todevice.UserID{Localpart: "alice", Server: here}
-	key := func(name string) json.RawMessage {
-		return json.RawMessage(`{"keys":{"ed25519:` + name + `":"` + name + `"}}`)
+	key := func(usage, name string) json.RawMessage {
+		return json.RawMessage(`{"keys":{"ed25519:` + name + `":"` + name + `"},"user_id":"@alice:here.test","usage":["` + usage + `"]}`)
 	}
 	for _, err := range []error{
 		h.store.RenameDevice(ctx, "alice", "A", "Phone"),
 		h.store.SetCrossSigningKeys(ctx, alice, todevice.CrossSigningKeys{},
-			todevice.CrossSigningKeys{Master: key("M"), SelfSigning: key("S"), UserSigning: key("U")}),
-		h.store.SetCrossSigningKeys(ctx, bob, todevice.CrossSigningKeys{}, todevice.CrossSigningKeys{UserSigning: key("BU")}),
+			todevice.CrossSigningKeys{Master: key("master", "M"), SelfSigning: key("self_signing", "S"), UserSigning: key("user_signing", "U")}),
+		h.store.SetCrossSigningKeys(ctx, bob, todevice.CrossSigningKeys{}, todevice.CrossSigningKeys{UserSigning: key("user_signing", "BU")}),
 	} {
 		if err != nil {
 			h.t.Fatal(err)
@@ -86,7 +86,7 @@ func (h *house) furnish() {
 	}
 	late, err := h.store.AddSignatures(ctx, []todevice.Signature{
 		{Signer: alice, KeyID: "ed25519:S", Target: alice, TargetKey: "A", Object: aliceDevice, Signature: "later"},
-		{Signer: bob, KeyID: "ed25519:BU", Target: alice, TargetKey: "M", Object: key("M"), Signature: "bob's"},
+		{Signer: bob, KeyID: "ed25519:BU", Target: alice, TargetKey: "M", Object: key("master", "M"), Signature: "bob's"},
 	})
 	if err != nil || len(late) > 0 {
 		h.t.Fatal(late, err)
@@ -96,8 +96,8 @@ func (h *house) furnish() {
 // What other servers see of furnished alice.
 const (
 	aliceKeys    = `{"user_id":"@alice:here.test","device_id":"A","algorithms":[],"keys":{},"signatures":{"@alice:here.test":{"ed25519:A":"own","ed25519:S":"later"}}}`
-	aliceMaster  = `{"keys":{"ed25519:M":"M"},"signatures":{}}`
-	aliceSelf    = `{"keys":{"ed25519:S":"S"},"signatures":{}}`
+	aliceMaster  = `{"keys":{"ed25519:M":"M"},"user_id":"@alice:here.test","usage":["master"],"signatures":{}}`
+	aliceSelf    = `{"keys":{"ed25519:S":"S"},"user_id":"@alice:here.test","usage":["self_signing"],"signatures":{}}`
 	aliceNamed   = `,"unsigned":{"device_display_name":"Phone"}}`
 	nothingKnown = `{"device_keys":{},"master_keys":{},"self_signing_keys":{}}`
 )
@@ -146,7 +146,7 @@ func TestDeviceListShowsDevicesWithKeysAndItsStreamID(t *testing.T) {
 func TestOtherServersClaimEachKeyOnce(t *testing.T) {
 	h := neighbour(t)
 	key := func(id string) todevice.OneTimeKey {
-		return todevice.OneTimeKey{Algorithm: "a", ID: id, Key: json.RawMessage(`{"key":"` + id + `"}`)}
+		return todevice.OneTimeKey{Algorithm: "a", ID: id, Key: json.RawMessage(`{"key":"` + id + `","signatures":{}}`)}
 	}
 	inbox := h.upload("alice", "A", todevice.KeyUpload{
 		OneTimeKeys: []todevice.OneTimeKey{key("1"), key("2")}, FallbackKeys: []todevice.OneTimeKey{key("F")},
@@ -155,7 +155,7 @@ func TestOtherServersClaimEachKeyOnce(t *testing.T) {
 	const asked = `{"one_time_keys":{"@alice:here.test":{"A":"a","B":"a"},"@nobody:here.test":{"A":"a"},"@alice:there.test":{"A":"a"}}}`
 	for _, id := range []string{"1", "2", "F", "F"} {
 		wantBody(t, h.ask(http.MethodPost, uri, asked),
-			fmt.Sprintf(`{"one_time_keys":{"@alice:here.test":{"A":{"a:%s":{"key":"%s"}}}}}`, id, id))
+			fmt.Sprintf(`{"one_time_keys":{"@alice:here.test":{"A":{"a:%s":{"key":"%s","signatures":{}}}}}}`, id, id))
 	}
 	wantBody(t, h.ask(http.MethodPost, uri, `{"one_time_keys":{"@alice:here.test":{"A":"unknown"}}}`), `{"one_time_keys":{}}`)
 	expect(t, h.ask(http.MethodPost, uri, `{}`), 400, "M_BAD_JSON")
