@@ -14,6 +14,7 @@ import (
 
 	"github.com/chappe-im/chappe/clientapi/keybackup"
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -60,7 +61,7 @@ func (d *door) request(user, method, path, body string) *httptest.ResponseRecord
 		r.Header.Set("Authorization", "Bearer "+user)
 	}
 	w := httptest.NewRecorder()
-	d.router.ServeHTTP(w, r)
+	matrixspec.Checked(d.t, d.router).ServeHTTP(w, r)
 	return w
 }
 
