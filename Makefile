@@ -8,7 +8,7 @@ BENCH =
 FOR = 1m
 SIMULATE =
 
-.PHONY: build test bench simulate interop-synapse ci
+.PHONY: build test bench simulate real-clients interop-synapse ci
 
 build:
 	go build -o chappe ./cmd/chappe
@@ -22,6 +22,10 @@ bench:
 # Federations with everything going wrong, seed after seed.
 simulate:
 	go test ./simulation -count=1 -timeout 0 -v -run FaultsNever -simulate.for=$(FOR) $(SIMULATE)
+
+# With mautrix-go, and with matrix-js-sdk in Node and in Chromium.
+real-clients:
+	realclients/run.sh
 
 # Beside a real Synapse; see docs/INTEROP.md.
 interop-synapse:
