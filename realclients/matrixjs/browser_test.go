@@ -67,7 +67,7 @@ func browse(t *testing.T, chromium, page string, told <-chan outcome) {
 		if outcome.failed {
 			t.Fatalf("in the page: %s", outcome.text)
 		}
-		checkReports(t, outcome.text)
+		checkReports(t, outcome.text, calm)
 	case err := <-ended:
 		t.Fatalf("the browser ended before the page was done: %v\n%s", errors.Join(err, ctx.Err()), complaints.Bytes())
 	}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chappe-im/chappe/internal/testserver"
@@ -24,8 +25,13 @@ import (
 type recorder struct {
 	URL string
 
+	// killed is set once the server is killed: what is under way then gets no answer.
+	killed atomic.Bool
+
 	mu        sync.Mutex
 	exchanges []exchange // guarded by mu
+	// noted is closed, and made anew, at each exchange.
+	noted chan struct{} // guarded by mu
 }
 
 type exchange struct {
@@ -45,13 +51,13 @@ func record(t *testing.T, server *testserver.Server) *recorder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{}
+	r := &recorder{noted: make(chan struct{})}
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:        func(q *httputil.ProxyRequest) { q.SetURL(target) },
 		ModifyResponse: r.note,
 		ErrorHandler: func(w http.ResponseWriter, q *http.Request, err error) {
 			// A client that hangs up, as it does with its last /sync, is none of the server's faults.
-			if !errors.Is(err, context.Canceled) {
+			if !errors.Is(err, context.Canceled) && !r.killed.Load() {
 				t.Errorf("%s %s was not answered: %v", q.Method, q.URL.Path, err)
 			}
 			w.WriteHeader(http.StatusBadGateway)
@@ -87,7 +93,31 @@ func (r *recorder) note(answer *http.Response) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.exchanges = append(r.exchanges, e)
+	close(r.noted)
+	r.noted = make(chan struct{})
 	return nil
+}
+
+// await returns once so many messages were sent by way of the server.
+func (r *recorder) await(ctx context.Context, messages int) error {
+	for {
+		r.mu.Lock()
+		sent, noted := 0, r.noted
+		for _, e := range r.exchanges {
+			if strings.HasSuffix(e.path, "/sendToDevice/m.room.encrypted/{txnId}") && e.status == http.StatusOK {
+				sent++
+			}
+		}
+		r.mu.Unlock()
+		if sent >= messages {
+			return nil
+		}
+		select {
+		case <-noted:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // refusals are the answers that a client must get: it asks in order to learn that
