@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -64,14 +66,24 @@ func SignaturesOf(object json.RawMessage) Signatures {
 }
 
 // WithSignatures gives a key object with the signatures it carries and those added
-// later, as far as visible, which tells it of a signer's user ID.
+// later, as far as visible, which tells it of a signer's user ID. Where that is what
+// it carries, as of most keys, it is given as it is.
 func WithSignatures(object json.RawMessage, added Signatures, visible func(signer string) bool) (json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(object, &members); err != nil {
 		return nil, fmt.Errorf("key object: %w", err)
 	}
+	var own Signatures
+	readable := json.Unmarshal(members["signatures"], &own) == nil
+	if !readable {
+		own = nil
+	}
+	hidden := func(signer string) bool { return !visible(signer) }
+	if readable && len(added) == 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(own)), hidden) {
+		return object, nil
+	}
 	all := make(Signatures)
-	for _, signatures := range []Signatures{SignaturesOf(object), added} {
+	for _, signatures := range []Signatures{own, added} {
 		for signer, byKey := range signatures {
 			if !visible(signer) {
 				continue

@@ -28,6 +28,27 @@ func TestSignedPartTellsKeysApart(t *testing.T) {
 	}
 }
 
+func TestSignaturesAreThoseThatMayBeSeen(t *testing.T) {
+	added := todevice.Signatures{"@a:x": {"ed25519:2": json.RawMessage(`"s2"`)}, "@c:x": {"ed25519:3": json.RawMessage(`"s3"`)}}
+	for _, c := range []struct {
+		object string
+		added  todevice.Signatures
+		want   string
+	}{
+		{`{ "k": 9007199254740993, "signatures": {"@a:x": {"ed25519:1": "s1"}} }`, nil, `{ "k": 9007199254740993, "signatures": {"@a:x": {"ed25519:1": "s1"}} }`},
+		{`{"signatures":{"@a:x":{"ed25519:1":"s1"},"@b:x":{"ed25519:1":"s"}}}`, nil, `{"signatures":{"@a:x":{"ed25519:1":"s1"}}}`},
+		{`{"signatures":{"@a:x":{"ed25519:1":"s1"}}}`, added, `{"signatures":{"@a:x":{"ed25519:1":"s1","ed25519:2":"s2"}}}`},
+		{`{"k":1}`, nil, `{"k":1,"signatures":{}}`},
+		{`{"k":1,"signatures":{"@a:x":[]}}`, nil, `{"k":1,"signatures":{}}`},
+		{`{"k":1,"signatures":[]}`, added, `{"k":1,"signatures":{"@a:x":{"ed25519:2":"s2"}}}`},
+	} {
+		got, err := todevice.WithSignatures(json.RawMessage(c.object), c.added, func(signer string) bool { return signer == "@a:x" })
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: got %s, %v, want %s", c.object, got, err, c.want)
+		}
+	}
+}
+
 func TestDeviceNameStandsUnderUnsigned(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"", `{"n":9007199254740993}`},
