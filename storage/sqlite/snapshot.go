@@ -22,15 +22,23 @@ type querier interface {
 
 // snapshot calls read with the database as it is now.
 func (s *Store) snapshot(ctx context.Context, read func(snapshot) error) error {
-	if err := ctx.Err(); err != nil {
+	r, err := s.snapshots.take(ctx)
+	if err != nil {
 		return err
 	}
-	tx, err := s.readers.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
+	ended := false
+	defer func() {
+		if !ended {
+			r.close() // the next one that reads opens another
+		}
+		s.snapshots.put(r)
+	}()
+	if err := r.begin(s.readers); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // it has changed nothing
-	return read(snapshot{store: s, from: reading{tx}})
+	err = read(snapshot{store: s, from: r})
+	ended = r.exec(`ROLLBACK`) == nil // it has changed nothing
+	return err
 }
 
 // snapshot reads what the transaction has written so far.
@@ -42,17 +50,4 @@ func (r snapshot) query(query string, args ...any) (*sql.Rows, error) {
 
 func (r snapshot) queryRow(query string, args []any, into ...any) error {
 	return r.from.queryRow(query, args, into...)
-}
-
-// A reading is a transaction that only reads. It prepares anew: to wait for another
-// connection, as the pool's statements may, while holding one would let all wait for
-// all.
-type reading struct{ tx *sql.Tx }
-
-func (r reading) query(query string, args ...any) (*sql.Rows, error) {
-	return r.tx.Query(query, args...)
-}
-
-func (r reading) queryRow(query string, args []any, into ...any) error {
-	return r.tx.QueryRow(query, args...).Scan(into...)
 }

@@ -70,6 +70,7 @@ type Store struct {
 	now        func() time.Time
 	writer     *sql.DB // one connection, used by the writer goroutine alone
 	readers    *sql.DB
+	snapshots  readerPool // of connections of readers
 	statements statements
 	sessions   *sessions
 	arrivals   *arrivals
@@ -145,8 +146,10 @@ func (s *Store) open(driver, path string) (err error) {
 	if s.readers, err = sql.Open(driver, file+"&mode=ro&_query_only=on"); err != nil {
 		return err
 	}
-	s.readers.SetMaxOpenConns(2 * runtime.NumCPU())
-	s.readers.SetMaxIdleConns(2 * runtime.NumCPU())
+	single, snapshots := 2*runtime.NumCPU(), 2*runtime.NumCPU()
+	s.readers.SetMaxOpenConns(single + snapshots)
+	s.readers.SetMaxIdleConns(single)
+	s.snapshots = newReaderPool(snapshots)
 	s.statements.db = s.readers
 	if err := s.migrate(); err != nil {
 		return err
@@ -213,6 +216,9 @@ func (s *Store) Close() error {
 
 func (s *Store) closeConnections() error {
 	var errs []error
+	if s.snapshots != nil {
+		s.snapshots.close()
+	}
 	for _, db := range []*sql.DB{s.readers, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
