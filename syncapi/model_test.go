@@ -64,7 +64,6 @@ type model struct {
 type modelUser struct {
 	name    string
 	devices []*modelDevice // those that exist
-	made    int
 	// interest holds whom the user must hear of.
 	interest map[*modelUser]bool
 	// changed is when the user's devices last changed for all; seen holds when another's

@@ -17,43 +17,6 @@ func newDoor(t *testing.T) *doortest.Door {
 	return d
 }
 
-const noRoom doortest.Outcome = "404 M_NOT_FOUND"
-
-// rows has a row for every endpoint; those under {v3} stand for r0, too.
-var rows = []doortest.Row{
-	{Route: "POST {v3}/createRoom", Answer: "403 M_FORBIDDEN", WrongMethod: "GET"},
-	{Route: "GET {v3}/joined_rooms", WrongMethod: "POST"},
-	{Route: "POST {v3}/join/{roomIdOrAlias}", Answer: noRoom, WrongMethod: "GET"},
-	{Route: "POST {v3}/knock/{roomIdOrAlias}", Answer: noRoom, WrongMethod: "GET"},
-	{Route: "GET {v3}/rooms/{path:.+}", Answer: noRoom, WrongMethod: "PATCH"},
-	{Route: "POST {v3}/rooms/{path:.+}", Answer: noRoom},
-	{Route: "PUT {v3}/rooms/{path:.+}", Answer: noRoom},
-	{Route: "DELETE {v3}/rooms/{path:.+}", Answer: noRoom},
-	{Route: "GET /_matrix/client/v1/rooms/{path:.+}", Answer: noRoom, WrongMethod: "PATCH"},
-	{Route: "POST /_matrix/client/v1/rooms/{path:.+}", Answer: noRoom},
-	{Route: "PUT /_matrix/client/v1/rooms/{path:.+}", Answer: noRoom},
-	{Route: "DELETE /_matrix/client/v1/rooms/{path:.+}", Answer: noRoom},
-	{Route: "GET {v3}/user/{userId}/rooms/{roomId}/account_data/{type}", Answer: noRoom, WrongMethod: "POST"},
-	{Route: "PUT {v3}/user/{userId}/rooms/{roomId}/account_data/{type}", Answer: noRoom},
-	{Route: "GET {v3}/user/{userId}/rooms/{roomId}/tags", Answer: noRoom, WrongMethod: "POST"},
-	{Route: "PUT {v3}/user/{userId}/rooms/{roomId}/tags/{tag}", Answer: noRoom, WrongMethod: "POST"},
-	{Route: "DELETE {v3}/user/{userId}/rooms/{roomId}/tags/{tag}", Answer: noRoom},
-	{Route: "GET {v3}/publicRooms", Open: true, WrongMethod: "PUT"},
-	{Route: "POST {v3}/publicRooms", Reads: true},
-	{Route: "GET {v3}/directory/room/{roomAlias}", Answer: noRoom, Open: true, WrongMethod: "POST"},
-	{Route: "PUT {v3}/directory/room/{roomAlias}", Answer: noRoom},
-	{Route: "DELETE {v3}/directory/room/{roomAlias}", Answer: noRoom},
-	{Route: "GET {v3}/directory/list/room/{roomId}", Answer: noRoom, Open: true, WrongMethod: "POST"},
-	{Route: "PUT {v3}/directory/list/room/{roomId}", Answer: noRoom},
-	{Route: "GET {v3}/thirdparty/protocols", WrongMethod: "POST"},
-	{Route: "POST {v3}/user_directory/search", Body: `{"search_term":"x"}`, Reads: true, WrongMethod: "GET"},
-}
-
-func TestEveryRouteAnswersAsItsRowSays(t *testing.T) {
-	doortest.CheckRows(t, newDoor, rows, "{roomIdOrAlias}", "%23room%3Aelsewhere.test", "{path:.+}", "!r:x/send/m.room.message/1",
-		"{roomId}", "!r%3Ax", "{type}", "m.x", "{tag}", "u.work", "{roomAlias}", "%23room%3Achappe.test")
-}
-
 func TestThereAreNoRooms(t *testing.T) {
 	d := newDoor(t)
 	_, token := d.Login("alice", "A")
