@@ -67,7 +67,7 @@ func (r *reader) deviceListUpdate(raw json.RawMessage) (update todevice.DeviceLi
 		update.DisplayName = name
 	}
 	if keys, given := content["keys"]; given && !update.Deleted {
-		if !ofUser(keys, update.User) || !names(keys, "device_id", update.DeviceID) {
+		if !ofUser(keys, update.User) || !names(keys, "device_id", update.DeviceID) || !todevice.DeviceKeysShaped(keys) {
 			return update, badContent
 		}
 		update.Keys = keys

@@ -21,7 +21,7 @@ func told(kind, content string) *reader {
 }
 
 func TestDeviceListUpdateIsReadAsOthersWriteIt(t *testing.T) {
-	const keys = `{"user_id":"@u:a.test","device_id":"D","x":1.5}`
+	const keys = `{"user_id":"@u:a.test","device_id":"D","algorithms":[],"keys":{},"signatures":{},"x":1.5}`
 	for _, c := range []struct {
 		name, content, want string // want: stream, prev, deleted, name, keys
 	}{
@@ -65,6 +65,7 @@ func TestBadDeviceListUpdateIsDroppedAndCounted(t *testing.T) {
 		{"prev_id of objects", `{"user_id":"@u:a.test","device_id":"D","stream_id":3,"prev_id":[{}]}`, badShape},
 		{"keys of another device", `{"user_id":"@u:a.test","device_id":"D","stream_id":3,"keys":{"user_id":"@u:a.test","device_id":"E"}}`, badContent},
 		{"keys of another user", `{"user_id":"@u:a.test","device_id":"D","stream_id":3,"keys":{"user_id":"@v:a.test","device_id":"D"}}`, badContent},
+		{"keys without algorithms", `{"user_id":"@u:a.test","device_id":"D","stream_id":3,"keys":{"user_id":"@u:a.test","device_id":"D","keys":{},"signatures":{}}}`, badContent},
 		{"keys no object", `{"user_id":"@u:a.test","device_id":"D","stream_id":3,"keys":"x"}`, badContent},
 		{"keys too long", `{"user_id":"@u:a.test","device_id":"D","stream_id":3,"keys":{"user_id":"@u:a.test","device_id":"D","x":"` + strings.Repeat("x", 65536) + `"}}`, badContent},
 		{"keys too deep", `{"user_id":"@u:a.test","device_id":"D","stream_id":3,"keys":{"user_id":"@u:a.test","device_id":"D","x":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}}`, badContent},

@@ -16,7 +16,7 @@ import (
 
 // QueryKeys asks a server for the keys of devices of its users; no device IDs stand
 // for all of a user's. What the server says of others, and keys that name another
-// user or device than they stand under, are left out.
+// user or device than they stand under or have not the shape of keys, are left out.
 //
 // https://spec.matrix.org/v1.15/server-server-api/#post_matrixfederationv1userkeysquery
 func (c *Client) QueryKeys(ctx context.Context, server spec.ServerName, devices map[todevice.UserID][]string) (todevice.RemoteKeys, error) {
@@ -46,10 +46,10 @@ func (c *Client) QueryKeys(ctx context.Context, server spec.ServerName, devices 
 		if list, ok := rawjson.Object(byUser[name]); ok {
 			keys.Devices[user] = devicesOf(name, list)
 		}
-		if text(masters[name], "user_id") == name {
+		if text(masters[name], "user_id") == name && todevice.CrossSigningKeyShaped(masters[name]) {
 			keys.Master[user] = masters[name]
 		}
-		if text(selfSigning[name], "user_id") == name {
+		if text(selfSigning[name], "user_id") == name && todevice.CrossSigningKeyShaped(selfSigning[name]) {
 			keys.SelfSigning[user] = selfSigning[name]
 		}
 	}
@@ -61,16 +61,21 @@ func (c *Client) QueryKeys(ctx context.Context, server spec.ServerName, devices 
 func devicesOf(user string, list map[string]json.RawMessage) map[string]json.RawMessage {
 	devices := make(map[string]json.RawMessage, len(list))
 	for id, keys := range list {
-		if text(keys, "user_id") == user && text(keys, "device_id") == id {
+		if isOf(keys, user, id) {
 			devices[id] = keys
 		}
 	}
 	return devices
 }
 
+// isOf tells whether keys are those of a device of a user.
+func isOf(keys json.RawMessage, user, device string) bool {
+	return text(keys, "user_id") == user && text(keys, "device_id") == device && todevice.DeviceKeysShaped(keys)
+}
+
 // ClaimKeys asks a server for one key of an algorithm for each device of its users.
 // It must not be repeated: if the answer was lost, so are the keys. Keys that were
-// not asked for are left out.
+// not asked for, or are none, are left out.
 //
 // https://spec.matrix.org/v1.15/server-server-api/#post_matrixfederationv1userkeysclaim
 func (c *Client) ClaimKeys(ctx context.Context, server spec.ServerName, claims map[todevice.UserID]map[string]string) (todevice.RemoteClaim, error) {
@@ -106,7 +111,7 @@ func (c *Client) ClaimKeys(ctx context.Context, server spec.ServerName, claims m
 func ofAlgorithm(algorithm string, byName map[string]json.RawMessage) map[string]json.RawMessage {
 	keys := make(map[string]json.RawMessage)
 	for name, key := range byName {
-		if strings.HasPrefix(name, algorithm+":") {
+		if strings.HasPrefix(name, algorithm+":") && todevice.OneTimeKeyShaped(key) {
 			keys[name] = key
 		}
 	}
@@ -133,16 +138,16 @@ func (c *Client) UserDevices(ctx context.Context, user todevice.UserID) (todevic
 	for _, raw := range devices {
 		device, _ := rawjson.Object(raw)
 		keys, id := device["keys"], text(raw, "device_id")
-		if text(keys, "user_id") == user.String() && text(keys, "device_id") == id {
+		if isOf(keys, user.String(), id) {
 			list.Devices = append(list.Devices, todevice.DeviceKeys{
 				DeviceID: id, DisplayName: text(raw, "device_display_name"), Keys: keys,
 			})
 		}
 	}
-	if text(answer["master_key"], "user_id") == user.String() {
+	if master := answer["master_key"]; text(master, "user_id") == user.String() && todevice.CrossSigningKeyShaped(master) {
 		list.Master = answer["master_key"]
 	}
-	if text(answer["self_signing_key"], "user_id") == user.String() {
+	if key := answer["self_signing_key"]; text(key, "user_id") == user.String() && todevice.CrossSigningKeyShaped(key) {
 		list.SelfSigning = answer["self_signing_key"]
 	}
 	return list, nil

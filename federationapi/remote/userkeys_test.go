@@ -48,18 +48,22 @@ func asJSON(t *testing.T, value any) string {
 }
 
 func keysOf(userID, deviceID string) string {
-	return fmt.Sprintf(`{"device_id":%q,"n":9007199254740993,"user_id":%q}`, deviceID, userID)
+	return fmt.Sprintf(`{"algorithms":[],"device_id":%q,"keys":{},"n":9007199254740993,"signatures":{},"user_id":%q}`, deviceID, userID)
+}
+
+func crossSigningKeyOf(userID string) string {
+	return fmt.Sprintf(`{"user_id":%q,"usage":["x"],"keys":{"ed25519:K":"K"}}`, userID)
 }
 
 func TestQueriedKeysAreThoseAskedFor(t *testing.T) {
 	good, evil := keysOf("@rita:there.test", "R"), keysOf("@eve:there.test", "R")
 	client, requests := asking(t, `{"device_keys":{`+
-		`"@rita:there.test":{"R":`+good+`,"S":`+good+`,"T":`+evil+`,"U":"no object"},`+
+		`"@rita:there.test":{"R":`+good+`,"S":`+good+`,"T":`+evil+`,"U":"no object","V":{"user_id":"@rita:there.test","device_id":"V","algorithms":{}}},`+
 		`"@sam:there.test":{},`+
 		`"@eve:there.test":{"R":`+evil+`},"@rita:else.test":{"R":`+keysOf("@rita:else.test", "R")+`}},`+
-		`"master_keys":{"@rita:there.test":{"user_id":"@rita:there.test"},"@sam:there.test":{"user_id":"@eve:there.test"},"@eve:there.test":{"user_id":"@eve:there.test"}},`+
-		`"self_signing_keys":{"@rita:there.test":{"user_id":"@eve:there.test"},"@sam:there.test":{"user_id":"@sam:there.test"}},`+
-		`"user_signing_keys":{"@rita:there.test":{"user_id":"@rita:there.test"}}}`)
+		`"master_keys":{"@rita:there.test":`+crossSigningKeyOf("@rita:there.test")+`,"@sam:there.test":`+crossSigningKeyOf("@eve:there.test")+`,"@eve:there.test":`+crossSigningKeyOf("@eve:there.test")+`},`+
+		`"self_signing_keys":{"@rita:there.test":`+crossSigningKeyOf("@eve:there.test")+`,"@sam:there.test":`+crossSigningKeyOf("@sam:there.test")+`},`+
+		`"user_signing_keys":{"@rita:there.test":`+crossSigningKeyOf("@rita:there.test")+`}}`)
 	rita, sam := user("rita", there), user("sam", there)
 	keys, err := client.QueryKeys(t.Context(), there, map[todevice.UserID][]string{rita: {"R", "S"}, sam: nil, user("rita", "else.test"): {"R"}})
 	if err != nil {
@@ -78,7 +82,7 @@ func TestQueriedKeysAreThoseAskedFor(t *testing.T) {
 }
 
 func TestClaimedKeysAreThoseAskedFor(t *testing.T) {
-	client, requests := asking(t, `{"one_time_keys":{"@rita:there.test":{"R":{"a:1":{"key":"k"},"b:1":"x"},"S":{"a:2":"x"},"T":{}},`+
+	client, requests := asking(t, `{"one_time_keys":{"@rita:there.test":{"R":{"a:1":{"key":"k"},"a:2":7,"a:3":{"key":7},"b:1":"x"},"S":{"a:2":"x"},"T":{}},`+
 		`"@sam:there.test":{"R":{}},"@eve:there.test":{"R":{"a:1":"x"}},"@rita:else.test":{"R":{"a:1":"x"}}}}`)
 	claims := map[todevice.UserID]map[string]string{
 		user("rita", there): {"R": "a", "T": "a"}, user("sam", there): {"R": "a"}, user("rita", "else.test"): {"R": "a"},
@@ -97,8 +101,9 @@ func TestUserDevicesAreTheUsers(t *testing.T) {
 	answer := func(userID string) string {
 		return `{"user_id":"` + userID + `","stream_id":5,"devices":[` +
 			`{"device_id":"R","device_display_name":"Phone","keys":` + keysOf("@r/ita:there.test", "R") + `},` +
-			`{"device_id":"S","keys":` + keysOf("@r/ita:there.test", "R") + `},{"device_id":"T"},7],` +
-			`"master_key":{"user_id":"@r/ita:there.test"},"self_signing_key":{"user_id":"@eve:there.test"}}`
+			`{"device_id":"S","keys":` + keysOf("@r/ita:there.test", "R") + `},{"device_id":"T"},7,` +
+			`{"device_id":"U","keys":{"user_id":"@r/ita:there.test","device_id":"U"}}],` +
+			`"master_key":` + crossSigningKeyOf("@r/ita:there.test") + `,"self_signing_key":` + crossSigningKeyOf("@eve:there.test") + `}`
 	}
 	client, requests := asking(t, answer("@r/ita:there.test"))
 	list, err := client.UserDevices(t.Context(), user("r/ita", there))
