@@ -47,8 +47,12 @@ const (
 	maxAnnounced = 1000
 )
 
-// sweepEvery is how often it is forgotten what need not be remembered any longer.
-const sweepEvery = time.Hour
+const (
+	// sweepEvery is how often it is forgotten what need not be remembered any longer.
+	sweepEvery = time.Hour
+	// keepSightingsEvery is how often it is written down which devices were there.
+	keepSightingsEvery = 5 * time.Minute
+)
 
 // A Server is a whole homeserver: its addresses are bound and its database is
 // open, but it answers nobody until Run.
@@ -210,6 +214,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.lists.Run(ctx) })
 	group.Go(func() error { return s.announce(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
+	group.Go(func() error { return s.keepSightings(ctx) })
 	if s.ownName != nil {
 		group.Go(func() error { return s.ownName.watch(ctx) })
 	}
@@ -237,6 +242,23 @@ func (s *Server) sweep(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// keepSightings writes down, now and then and at the end, which devices were there.
+func (s *Server) keepSightings(ctx context.Context) error {
+	ticker := time.NewTicker(keepSightingsEvery)
+	defer ticker.Stop()
+	for more := true; more; {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			more = false
+		}
+		if err := s.store.KeepSightings(context.WithoutCancel(ctx)); err != nil {
+			s.log.WithError(err).Error("could not keep when devices were last seen")
+		}
+	}
+	return nil
 }
 
 // announce tells the servers that were heard of in the last days that this one is

@@ -23,14 +23,17 @@ type request struct {
 	// filter is a filter or the ID of one; "" for none.
 	filter   string
 	presence todevice.PresenceState
+	// from is the IP address of the client.
+	from string
 }
 
 // readRequest reads the parameters of GET /sync. Unknown ones are ignored.
 //
 // https://spec.matrix.org/v1.15/client-server-api/#get_matrixclientv3sync
 func readRequest(r *http.Request) (q request, err error) {
+	q.from = httpapi.ClientAddress(r)
 	if r.URL.RawQuery == "" {
-		return request{}, nil
+		return q, nil
 	}
 	params, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

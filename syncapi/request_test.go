@@ -37,6 +37,10 @@ func TestParametersAreReadAsTheSpecificationSays(t *testing.T) {
 		{"timeout=%zz", request{}, false},
 	} {
 		got, err := readRequest(httptest.NewRequest("GET", "/?"+c.query, nil))
+		if got.from != "192.0.2.1" && err == nil { // httptest's
+			t.Errorf("%q: from %q", c.query, got.from)
+		}
+		got.from = ""
 		var answer *httpapi.Error
 		switch {
 		case c.ok && (err != nil || got != c.want):

@@ -35,6 +35,8 @@ type Store interface {
 	Filter(ctx context.Context, localpart, id string) (json.RawMessage, error)
 	SetPresence(ctx context.Context, localpart string, state todevice.PresenceState, statusMsg *string) error
 	DeviceExists(ctx context.Context, inbox todevice.InboxID) (bool, error)
+	// NoteSeen remembers that a device was there just now, at an IP address.
+	NoteSeen(inbox todevice.InboxID, addr string)
 }
 
 // Notifier tells when there may be something new, and hears what was confirmed.
@@ -78,6 +80,7 @@ func (s *Server) Routes(r *mux.Router) {
 // https://spec.matrix.org/v1.15/client-server-api/#get_matrixclientv3sync
 func (s *Server) sync(ctx context.Context, device todevice.Device, q request) (json.RawMessage, error) {
 	s.notifier.Saw(device.Inbox)
+	s.store.NoteSeen(device.Inbox, q.from)
 	filter, err := s.findFilter(ctx, device, q.filter)
 	if err != nil {
 		return nil, err

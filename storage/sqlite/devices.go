@@ -39,12 +39,16 @@ func (s *Store) scanDevice(localpart string) func(*sql.Rows) (todevice.Device, e
 
 // Devices lists a user's devices as the user is shown them, oldest first.
 func (s *Store) Devices(ctx context.Context, localpart string) ([]todevice.DeviceInfo, error) {
-	rows, err := s.query(ctx, `SELECT device_id, display_name, last_seen_ip, last_seen
+	rows, err := s.query(ctx, `SELECT device_id, display_name, inbox, last_seen_ip, last_seen
 		FROM devices WHERE localpart = ? ORDER BY inbox`, localpart)
 	devices, err := collect(rows, err, func(rows *sql.Rows) (d todevice.DeviceInfo, err error) {
-		var seen int64
-		err = rows.Scan(&d.ID, &d.DisplayName, &d.LastSeenIP, &seen)
-		d.LastSeen = time.UnixMilli(seen)
+		var inbox todevice.InboxID
+		var last sighting
+		err = rows.Scan(&d.ID, &d.DisplayName, &inbox, &last.addr, &last.at)
+		if later, ok := s.sightings.of(inbox); ok {
+			last = later
+		}
+		d.LastSeenIP, d.LastSeen = last.addr, time.UnixMilli(last.at)
 		return d, err
 	})
 	if err != nil {

@@ -76,6 +76,7 @@ type Store struct {
 	arrivals   *arrivals
 	bounds     *changeBounds
 	keyCounts  *keyCountCache
+	sightings  *sightings
 	// head is the highest position given out: never below one that can be read.
 	head    atomic.Int64
 	writes  chan *write
@@ -103,6 +104,7 @@ func Open(path string, o Options) (*Store, error) {
 		arrivals:   newArrivals(),
 		bounds:     newChangeBounds(),
 		keyCounts:  newKeyCountCache(),
+		sightings:  newSightings(),
 		writes:     make(chan *write, maxGroup),
 		closing:    make(chan struct{}),
 	}
