@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -98,18 +99,24 @@ func (b *bench) claimAll(ctx context.Context, p *process, claimers, devices []pe
 	return c, nil
 }
 
+// maxQueried is how many users one query may be for.
+const maxQueried = 1000
+
 // acquaint has everybody ask for the keys of all devices, as clients do before they
 // claim: the server notes that they must hear of changes.
 func (b *bench) acquaint(ctx context.Context, sessions []*session, devices []person) error {
 	b.say("  %d users ask for the keys of %d", len(sessions), len(devices))
-	body := queryBody(devices)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8) // the answers are large
 	for _, s := range sessions {
 		group.Go(func() error {
-			_, err := s.post(ctx, queryPath, body)
-			s.answer = bytes.Buffer{}
-			return err
+			defer func() { s.answer = bytes.Buffer{} }()
+			for part := range slices.Chunk(devices, maxQueried) {
+				if _, err := s.post(ctx, queryPath, queryBody(part)); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	}
 	return group.Wait()
