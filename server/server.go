@@ -13,18 +13,11 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
-	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/chappe-im/chappe/clientapi"
-	"github.com/chappe-im/chappe/clientapi/keybackup"
-	"github.com/chappe-im/chappe/clientapi/keys"
-	"github.com/chappe-im/chappe/clientapi/limits"
-	"github.com/chappe-im/chappe/clientapi/rooms"
-	"github.com/chappe-im/chappe/clientapi/userdata"
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/federationapi"
 	"github.com/chappe-im/chappe/federationapi/devicelists"
@@ -32,9 +25,7 @@ import (
 	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
-	"github.com/chappe-im/chappe/rtmcompat"
 	"github.com/chappe-im/chappe/storage/sqlite"
-	"github.com/chappe-im/chappe/syncapi"
 )
 
 // Version is what the server calls itself.
@@ -98,108 +89,17 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	if s.lock, err = lockFolder(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	notifier := relay.NewNotifier()
-	wake := func(servers []spec.ServerName) { s.queue.Wake(servers) } // nothing changes before there is one
-	if s.store, err = openStore(cfg, sqlite.Options{Driver: env.Driver, Now: env.Now, Waiting: wake, Changed: notifier.WakeUsers}); err != nil {
+	b := building{Server: s, env: env, cfg: cfg, registry: prometheus.NewRegistry(), notifier: relay.NewNotifier()}
+	b.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := b.openStore(); err != nil {
 		return nil, err
 	}
-	key, old, err := loadKeys(cfg)
-	if err != nil {
+	if err := b.connectPeers(); err != nil {
 		return nil, err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-
-	settings, err := remoteConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
-	settings.Transport = env.Transport
-	s.client = remote.New(settings, cfg.ServerName, key)
-	s.queue = queue.New(queue.Config{Name: cfg.ServerName, MaxBackoff: cfg.Federation.MaxBackoff, Now: env.Now, Chance: env.Chance},
-		s.store, s.client, log.WithField("part", "federation"), registry)
-	s.lists = devicelists.New(s.store, asking{s.client, s.queue}, env.Chance, log.WithField("part", "federation"))
-	messages := relay.New(s.store, cfg.ServerName, settings.Servers, notifier, s.queue, registry)
-
-	clients := httpapi.NewRouter()
-	syncapi.New(s.store, notifier, log.WithField("part", "sync")).Routes(clients)
-	others := asking{s.client, s.queue}
-	forClients := clientConfig(cfg)
-	if cfg.RateLimits.Enabled {
-		forClients.Limits = limits.New(limits.Config{SendsPerSecond: cfg.RateLimits.SendsPerSecond, SendBurst: cfg.RateLimits.SendBurst}, registry)
-	}
-	accounts := clientapi.New(forClients, s.store, messages, notifier, others, log.WithField("part", "client"))
-	accounts.Routes(clients)
-	userdata.New(s.store, log.WithField("part", "client")).Routes(clients)
-	rooms.New(cfg.ServerName, s.store, log.WithField("part", "client")).Routes(clients)
-	keys.New(keys.Config{ServerName: cfg.ServerName, Password: accounts.PasswordStage, Limits: forClients.Limits},
-		s.store, notifier, others, log.WithField("part", "client")).Routes(clients)
-	keybackup.New(s.store, log.WithField("part", "client")).Routes(clients)
-	rtmcompat.New(rtmConfig(cfg), s.store, messages, notifier, log.WithField("part", "rtm")).Routes(clients)
-	s.clients, s.proxies = clients, cfg.Client.Proxies()
-	if cfg.Client.Listen != "" {
-		if err := s.listen("client", cfg.Client.Listen, s.ClientHandler()); err != nil {
-			return nil, err
-		}
-	}
-
-	s.inbound = federationapi.New(federationapi.Config{
-		Name: cfg.ServerName, Key: key, OldKeys: old, Servers: settings.Servers, Notaries: cfg.Federation.Notaries,
-		LimitRates: cfg.RateLimits.Enabled, Version: Version, Now: env.Now,
-	}, s.store, messages, notifier, s.lists, s.client, alive{s.queue, s.lists}, log.WithField("part", "federation"), registry)
-	servers := httpapi.NewRouter()
-	s.inbound.Routes(servers)
-	s.servers = servers
-	if cfg.Federation.Listen != "" {
-		certificate, err := certificate(cfg, log)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.listenTLS("federation", cfg.Federation.Listen, servers, certificate); err != nil {
-			return nil, err
-		}
-		if env.Transport == nil {
-			s.ownName = newOwnName(cfg.ServerName, key, s.client.OwnKeys, log.WithField("part", "federation"), registry)
-		}
-	}
-	if cfg.Metrics.Listen != "" {
-		if err := s.listen("metrics", cfg.Metrics.Listen, metricsHandler(registry)); err != nil {
-			return nil, err
-		}
-	}
-	if len(s.listeners) > 0 {
-		if err := s.listenControl(controlPath(cfg), accounts); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-func clientConfig(cfg config.Config) clientapi.Config {
-	var reserved []string
-	for _, app := range cfg.RTM.Apps {
-		reserved = append(reserved, app.UserPrefix())
-	}
-	return clientapi.Config{
-		ServerName:       cfg.ServerName,
-		BaseURL:          cfg.Client.BaseURL,
-		OpenRegistration: cfg.Registration.Open,
-		SharedSecret:     cfg.Registration.SharedSecret,
-		ReservedPrefixes: reserved,
-		TURN:             clientapi.TURN(cfg.TURN),
-	}
-}
-
-func rtmConfig(cfg config.Config) rtmcompat.Config {
-	out := rtmcompat.Config{ServerName: cfg.ServerName}
-	for _, app := range cfg.RTM.Apps {
-		a := rtmcompat.App{ID: app.ID, Certificate: app.Certificate, Namespace: app.UserPrefix()}
-		for _, key := range app.Keys {
-			a.Keys = append(a.Keys, rtmcompat.Key{Key: key.Key, Secret: key.Secret})
-		}
-		out.Apps = append(out.Apps, a)
-	}
-	return out
+	b.openClientDoors()
+	b.openServerDoor()
+	return s, b.listenAll()
 }
 
 // Run serves until ctx ends. Then it stops taking requests, ends the long polls,
