@@ -2,18 +2,15 @@ package keybackup_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/gorilla/mux"
-	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/clientapi/keybackup"
-	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/doortest"
 	"github.com/chappe-im/chappe/internal/matrixspec"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
@@ -28,25 +25,14 @@ type door struct {
 
 func newDoor(t *testing.T, options sqlite.Options) *door {
 	t.Helper()
-	options.ServerName = "chappe.test"
-	store, err := sqlite.Open(filepath.Join(t.TempDir(), "chappe.db"), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	bare := doortest.New(t, options)
+	d := &door{t: t, store: bare.Store, router: bare.Router}
 	for _, name := range []string{"alice", "bob"} {
-		if _, err := store.Register(t.Context(), todevice.Account{Localpart: name}, todevice.Login{DeviceID: "D", Token: name}); err != nil {
+		if _, err := d.store.Register(t.Context(), todevice.Account{Localpart: name}, todevice.Login{DeviceID: "D", Token: name}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d := &door{t: t, store: store, router: httpapi.NewRouter()}
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	keybackup.New(store, logrus.NewEntry(log)).Routes(d.router)
+	keybackup.New(d.store, doortest.Log()).Routes(d.router)
 	return d
 }
 

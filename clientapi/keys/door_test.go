@@ -3,21 +3,18 @@ package keys_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/gorilla/mux"
-	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/clientapi/keys"
 	"github.com/chappe-im/chappe/clientapi/passwords"
 	"github.com/chappe-im/chappe/clientapi/uia"
-	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/doortest"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -48,19 +45,9 @@ func (w *wakeList) Wake(inboxes ...todevice.InboxID) {
 
 func newDoor(t *testing.T) *door {
 	t.Helper()
-	store, err := sqlite.Open(filepath.Join(t.TempDir(), "chappe.db"), sqlite.Options{ServerName: serverName})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	d := &door{t: t, store: store, router: httpapi.NewRouter(), woken: new(wakeList), remote: new(otherServers)}
-	keys.New(keys.Config{ServerName: serverName, Password: password}, store, d.woken, d.remote, logrus.NewEntry(log)).Routes(d.router)
+	bare := doortest.New(t, sqlite.Options{})
+	d := &door{t: t, store: bare.Store, router: bare.Router, woken: new(wakeList), remote: new(otherServers)}
+	keys.New(keys.Config{ServerName: serverName, Password: password}, d.store, d.woken, d.remote, doortest.Log()).Routes(d.router)
 	return d
 }
 
