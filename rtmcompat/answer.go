@@ -44,6 +44,7 @@ type refusal struct {
 	code       string
 	message    string
 	retryAfter time.Duration // 0: not said
+	reason     error         // for the log alone, with nothing secret in it
 }
 
 func (r *refusal) Error() string { return r.message }
@@ -52,8 +53,8 @@ func invalid(message string) error {
 	return &refusal{status: http.StatusBadRequest, code: codeInvalidParameter, message: message}
 }
 
-func unauthorized(message string) error {
-	return &refusal{status: http.StatusUnauthorized, code: codeUnauthorized, message: message}
+func unauthorized(message string, reason error) error {
+	return &refusal{status: http.StatusUnauthorized, code: codeUnauthorized, message: message, reason: reason}
 }
 
 func rateLimited(message string, retryAfter time.Duration) error {

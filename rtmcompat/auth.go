@@ -38,8 +38,9 @@ func digest(key, secret string) [sha256.Size]byte {
 	return sha256.Sum256([]byte(key + ":" + secret))
 }
 
-// authenticate finds the app in the path, if the request carries a key of it.
-// Whether an app exists is told only to those who hold a key of some app here.
+// authenticate finds the app in the path, if the request carries a key of it, or a
+// token of the app for the user in the path. Beside a good key a token is not looked
+// at. Whether an app exists is told only to those who hold a key of some app here.
 func (s *Server) authenticate(r *http.Request) (App, error) {
 	appID, err := httpapi.PathVar(r, "appId")
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *Server) authenticate(r *http.Request) (App, error) {
 	case !exists && known:
 		return App{}, &refusal{status: http.StatusUnauthorized, code: codeAppNotFound, message: "there is no such app here"}
 	default:
-		return App{}, unauthorized("the credentials are missing or wrong")
+		return app, checkToken(r, app)
 	}
 }
 

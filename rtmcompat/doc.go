@@ -13,6 +13,15 @@
 //   - Each answer, also to an unknown path, carries X-Request-ID, and a body whose
 //     request_id is the same. An answer other than 200 has the result "failed", a
 //     code (see the constants beginning with "code") and a message for people.
+//   - A key of the app may do everything, as any user. A token may do what has its user
+//     in the path, and nothing else. An app without certificate has no good tokens.
+//   - A good key is enough, whatever token is beside it. Else the headers x-ar-token and
+//     x-ar-uid count, or x-agora-token and x-agora-uid, which mean the same: what of them
+//     comes more than once must have one value. Without a token there, that of
+//     "Authorization: agora token=..." counts; without an uid header it must name its user.
+//   - Whoever has a token that was made with the app's certificate is told that it has
+//     expired, is not valid yet, or is for another user than the path's. All others are
+//     told nothing but that their credentials are wrong; the log has the reason.
 //   - An unknown app is told as app_not_found only to a caller whose key is good for
 //     another app. Everyone else gets unauthorized, whether the app exists or not.
 //   - Booleans are true or false: 400 for "true", 1 and null.
@@ -31,7 +40,7 @@
 // user ID, here or on another server, of up to 255 bytes. An uid that could be read
 // as one (it begins with "@" and ends with ":" and a server name) is taken for one.
 //
-// Not there yet: tokens, channels, events, sessions, and history. A message that
+// Not there yet: channels, events, sessions, and history. A message that
 // asks for history (enable_historical_messaging) is refused with 400 rather than
 // sent and forgotten.
 package rtmcompat

@@ -3,6 +3,7 @@ package rtmcompat
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -21,6 +22,7 @@ func endpoint[Query, Answer any](
 	return s.identified(func(w http.ResponseWriter, r *http.Request, requestID string) {
 		app, err := s.authenticate(r)
 		if err != nil {
+			s.logRefusal(requestID, err)
 			w.Header().Set("WWW-Authenticate", `Basic realm="RTM", charset="UTF-8"`)
 			s.fail(w, requestID, err)
 			return
@@ -59,6 +61,15 @@ func (s *Server) identified(handle func(w http.ResponseWriter, r *http.Request, 
 
 func (s *Server) fail(w http.ResponseWriter, requestID string, err error) {
 	httpapi.WriteError(w, s.log.WithField("request_id", requestID), failure(requestID, err))
+}
+
+// logRefusal tells why credentials were not taken. Strangers can have this happen as
+// often as they like, so it is told at debug level.
+func (s *Server) logRefusal(requestID string, err error) {
+	var why *refusal
+	if errors.As(err, &why) && why.reason != nil {
+		s.log.WithError(why.reason).WithField("request_id", requestID).Debug("credentials refused")
+	}
 }
 
 func (s *Server) unknownPath() http.Handler {

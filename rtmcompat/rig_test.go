@@ -27,13 +27,17 @@ const (
 	appID      = "0123456789abcdef0123456789abcdef"
 	otherAppID = "fedcba9876543210fedcba9876543210"
 	namespace  = "rtm_demo_"
+
+	certificate      = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+	otherCertificate = "1f1e2d3c4b5a69788796a5b4c3d2e1f0"
 )
 
-// testApps are two apps whose keys differ.
+// testApps are two apps whose keys and certificates differ.
 func testApps() []rtmcompat.App {
 	return []rtmcompat.App{
-		{ID: appID, Namespace: namespace, Keys: []rtmcompat.Key{{Key: "key", Secret: "se:cret"}, {Key: "second", Secret: "s2"}}},
-		{ID: otherAppID, Namespace: "", Keys: []rtmcompat.Key{{Key: "other", Secret: "other secret"}}},
+		{ID: appID, Certificate: certificate, Namespace: namespace,
+			Keys: []rtmcompat.Key{{Key: "key", Secret: "se:cret"}, {Key: "second", Secret: "s2"}}},
+		{ID: otherAppID, Certificate: otherCertificate, Namespace: "", Keys: []rtmcompat.Key{{Key: "other", Secret: "other secret"}}},
 	}
 }
 
@@ -77,6 +81,7 @@ func newRigWith(t *testing.T, o sqlite.Options, cfg rtmcompat.Config, sender rtm
 	}
 	logger := logrus.New()
 	logger.SetOutput(r.log)
+	logger.SetLevel(logrus.DebugLevel)
 	router := httpapi.NewRouter()
 	rtmcompat.New(cfg, store, sender, r.notifier, logrus.NewEntry(logger)).Routes(router)
 	r.handler = router

@@ -1,0 +1,93 @@
+package rtmcompat
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/rtmcompat/rtmtoken"
+)
+
+// The reasons for the log that are none of [rtmtoken.Reason].
+var (
+	errNoCredentials = errors.New("there is no key of the app, and no token with its uid")
+	errTwoTokens     = errors.New("the token headers have more than one token or uid")
+	errOtherUser     = errors.New("the token is for another user than that in the path")
+)
+
+// checkToken lets a request in whose token is one of the app for the user in the path. So
+// a token opens nothing that has no user in its path.
+func checkToken(r *http.Request, app App) error {
+	token, uid, err := readToken(r.Header)
+	if err != nil {
+		return wrongCredentials(err)
+	}
+	uid, err = rtmtoken.Check(token, rtmtoken.App{ID: app.ID, Certificate: app.Certificate}, uid, time.Now())
+	switch {
+	case errors.Is(err, rtmtoken.Expired):
+		return unauthorized("the token has expired", err)
+	case errors.Is(err, rtmtoken.NotYetValid):
+		return unauthorized("the token is not valid yet: is the clock right where it was made?", err)
+	case err != nil:
+		return wrongCredentials(err)
+	}
+	if user, err := httpapi.PathVar(r, "userId"); err != nil || user != uid {
+		return unauthorized("the token is for another user", errOtherUser)
+	}
+	return nil
+}
+
+// wrongCredentials tells the caller nothing of the reason.
+func wrongCredentials(reason error) error {
+	return unauthorized("the credentials are missing or wrong", reason)
+}
+
+// readToken gives the token in the headers of a request, and the uid there. The uid may
+// be missing, as "", in the form that has none: Authorization: agora token=...
+func readToken(h http.Header) (token, uid string, err error) {
+	token, oneToken := single(h, "X-Ar-Token", "X-Agora-Token")
+	uid, oneUID := single(h, "X-Ar-Uid", "X-Agora-Uid")
+	switch {
+	case !oneToken || !oneUID:
+		return "", "", errTwoTokens
+	case token == "":
+		token = agoraToken(h.Get("Authorization"))
+	case uid == "":
+		return "", "", errNoCredentials
+	}
+	if token == "" {
+		return "", "", errNoCredentials
+	}
+	return token, uid, nil
+}
+
+// single gives the one value that some headers have, "" where none is there, and false
+// where they differ.
+func single(h http.Header, names ...string) (value string, ok bool) {
+	var values []string
+	for _, name := range names {
+		values = append(values, h.Values(name)...)
+	}
+	switch values = slices.Compact(values); len(values) {
+	case 0:
+		return "", true
+	case 1:
+		return values[0], true
+	default:
+		return "", false
+	}
+}
+
+// agoraToken gives the token of an Authorization header of the scheme agora, "" where it
+// has another.
+func agoraToken(authorization string) string {
+	scheme, rest, _ := strings.Cut(authorization, " ")
+	token, ok := strings.CutPrefix(strings.TrimSpace(rest), "token=")
+	if !ok || !strings.EqualFold(scheme, "agora") {
+		return ""
+	}
+	return token
+}
