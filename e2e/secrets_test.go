@@ -10,13 +10,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chappe-im/chappe/config"
 	"github.com/chappe-im/chappe/internal/testserver"
+	"github.com/chappe-im/chappe/rtmcompat/rtmtoken"
 )
 
 // planted is in every password, key and content of these tests.
 const planted = "s3cr3t"
+
+// certificate signs the tokens of RTM users.
+const certificate = planted + "0123456789abcdef0123456789"
 
 // talkative has servers log all they can, and count.
 func talkative(format string) testserver.Option {
@@ -24,6 +29,7 @@ func talkative(format string) testserver.Option {
 		c.Log.Level, c.Log.Format = "debug", format
 		c.Metrics.Listen = "127.0.0.1:0"
 		c.RTM.Apps[0].Keys[0].Secret = planted
+		c.RTM.Apps[0].Certificate = certificate
 		c.Registration.SharedSecret = planted
 	}
 }
@@ -103,6 +109,8 @@ func TestNoSecretIsInTheLogsOfAFederation(t *testing.T) {
 	if _, err := alpha.RTM().SendPeer(within(t, soon), "carol", message, false); err != nil {
 		t.Fatal(err)
 	}
+	s.sendByToken(alpha)
+	s.sendByToken(beta)
 	beta.Stop()
 	s.sendAllKinds(alice, bob)
 	beta.Start()
@@ -215,6 +223,29 @@ func (s *secretive) sendAllKinds(from, to *testserver.Client) {
 			path := "/_matrix/client/v3/sendToDevice/im.chappe.test/" + rand.Text()
 			s.ask(from, "PUT", path, body)
 			s.ask(from, "PUT", path+"?access_token="+planted, body)
+		}
+	}
+}
+
+// sendByToken sends peer messages with RTM tokens: a good one, and ones that are refused.
+func (s *secretive) sendByToken(server *testserver.Server) {
+	s.t.Helper()
+	app := rtmtoken.App{ID: "0123456789abcdef0123456789abcdef", Certificate: certificate}
+	for _, format := range []rtmtoken.Format{rtmtoken.V006, rtmtoken.V007} {
+		token, err := rtmtoken.Build(format, app, "carol", time.Now(), time.Hour)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.secrets = append(s.secrets, token)
+		for uid, want := range map[string]int{"carol": http.StatusOK, "dave": http.StatusUnauthorized, planted: http.StatusUnauthorized} {
+			answer, err := server.Client().Do(within(s.t, soon), testserver.Request{
+				Method: "POST", Path: "/dev/v2/project/" + app.ID + "/rtm/users/carol/peer_messages",
+				Header: http.Header{"X-Ar-Token": {token}, "X-Ar-Uid": {uid}},
+				Body:   []byte(`{"destination":"dave","payload":"s3cr3t","enable_offline_messaging":true}`),
+			})
+			if err != nil || answer.Status != want {
+				s.t.Errorf("carol's token with the uid %s: %v, %v", uid, answer, err)
+			}
 		}
 	}
 }

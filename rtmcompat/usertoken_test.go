@@ -87,6 +87,8 @@ func TestATokenMayComeInEachFormOfTheVendors(t *testing.T) {
 		{"two uids", bad, []string{"x-ar-token", old, "x-ar-uid", "alice", "x-agora-token", old, "x-agora-uid", "bob"}},
 		{"two tokens under one name", bad, []string{"x-ar-token", old, "x-ar-token", new, "x-ar-uid", "alice"}},
 		{"bad headers, good agora scheme", bad, []string{"x-ar-token", "006", "x-ar-uid", "alice", "Authorization", "agora token=" + new}},
+		{"two tokens, good agora scheme", bad, []string{"x-ar-token", new, "x-agora-token", old, "x-ar-uid", "alice", "Authorization", "agora token=" + new}},
+		{"two uids, good agora scheme", bad, []string{"x-ar-uid", "alice", "x-agora-uid", "bob", "Authorization", "agora token=" + new}},
 		{"agora scheme, 006", bad, []string{"Authorization", "agora token=" + old}},
 		{"agora scheme, another uid", bad, []string{"Authorization", "agora token=" + new, "x-agora-uid", "bob"}},
 		{"agora scheme, token of another", bad, []string{"Authorization", "agora token=" + bobs}},

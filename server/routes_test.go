@@ -46,7 +46,10 @@ func newWhole(t *testing.T, driver string) *whole {
 	cfg.Registration.Open, cfg.Registration.SharedSecret = true, secret+" of registration"
 	cfg.RateLimits.Enabled = false
 	cfg.TURN = config.TURN{URIs: []string{"turn:here.test"}, SharedSecret: secret, Lifetime: time.Hour}
-	cfg.RTM.Apps = []config.RTMApp{{ID: "0123456789abcdef0123456789abcdef", Keys: []config.RTMKey{{Key: "the-key", Secret: secret}}}}
+	cfg.RTM.Apps = []config.RTMApp{{
+		ID: "0123456789abcdef0123456789abcdef", Certificate: secret + "0123456789abcdef0123456789",
+		Keys: []config.RTMKey{{Key: "the-key", Secret: secret}},
+	}}
 	w := &whole{t: t, cfg: cfg, logs: new(logs), peer: &remotetest.Server{Name: "peer.test", ValidUntil: time.Now().Add(time.Hour)}}
 	w.peer.Keys = append(w.peer.Keys, remotetest.Key("1"))
 	keys := direct{http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(w.peer.Object()) })}

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/chappe-im/chappe/internal/faultdb"
+	"github.com/chappe-im/chappe/rtmcompat/rtmtoken"
 )
 
 // secret is part of every password, token, key and content in the table of endpoints.
@@ -103,6 +105,9 @@ func (c *calls) leak() {
 	q.header = http.Header{"Authorization": {"Bearer " + secret, "X-Matrix " + secret, "Basic " + secret, secret}}
 	q.query = "access_token=" + secret
 	c.do(q)
+	if c.row.kind == rtm {
+		c.leakTokens()
+	}
 	if c.row.body == "" {
 		return
 	}
@@ -113,6 +118,35 @@ func (c *calls) leak() {
 		for _, body := range bodies {
 			c.do(c.bodied(body))
 		}
+	}
+}
+
+// leakTokens makes requests of RTM with tokens that are good, that are another user's,
+// and that are none.
+func (c *calls) leakTokens() {
+	app := rtmtoken.App{ID: c.w.cfg.RTM.Apps[0].ID, Certificate: c.w.cfg.RTM.Apps[0].Certificate}
+	for uid, want := range map[string]int{c.user: http.StatusOK, "bob": http.StatusUnauthorized} {
+		token, err := rtmtoken.Build(rtmtoken.V006, app, uid, time.Now(), time.Hour)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.w.given = append(c.w.given, token)
+		q := c.good()
+		q.header = http.Header{"X-Ar-Token": {token}, "X-Ar-Uid": {uid}}
+		if a := c.do(q); a.status != want {
+			c.t.Errorf("with a token of %s: %d %s", uid, a.status, a.raw)
+		}
+		q.header = http.Header{"X-Ar-Token": {token, secret}, "X-Agora-Uid": {secret}}
+		c.do(q)
+	}
+	for _, header := range []http.Header{
+		{"X-Ar-Token": {secret}, "X-Ar-Uid": {c.user}},
+		{"X-Agora-Token": {"007" + secret}, "X-Agora-Uid": {secret}},
+		{"Authorization": {"agora token=" + secret}},
+	} {
+		q := c.good()
+		q.header = header
+		c.do(q)
 	}
 }
 
