@@ -18,6 +18,17 @@ var (
 	errOtherUser     = errors.New("the token is for another user than that in the path")
 )
 
+// UserToken makes a token with which the user uid of the app may send for a time.
+func (a App) UserToken(format rtmtoken.Format, uid string, now time.Time, life time.Duration) (string, error) {
+	if !validUID(uid) || uid != strings.Trim(uid, " ") {
+		return "", errors.New("the uid must be " + uidRule + ", and not begin or end with a space")
+	}
+	return rtmtoken.Build(format, a.signer(), uid, now, life)
+}
+
+// signer is the app as tokens know it.
+func (a App) signer() rtmtoken.App { return rtmtoken.App{ID: a.ID, Certificate: a.Certificate} }
+
 // checkToken lets a request in whose token is one of the app for the user in the path. So
 // a token opens nothing that has no user in its path.
 func checkToken(r *http.Request, app App) error {
@@ -25,7 +36,7 @@ func checkToken(r *http.Request, app App) error {
 	if err != nil {
 		return wrongCredentials(err)
 	}
-	uid, err = rtmtoken.Check(token, rtmtoken.App{ID: app.ID, Certificate: app.Certificate}, uid, time.Now())
+	uid, err = rtmtoken.Check(token, app.signer(), uid, time.Now())
 	switch {
 	case errors.Is(err, rtmtoken.Expired):
 		return unauthorized("the token has expired", err)

@@ -56,7 +56,7 @@ var imports = map[string][]string{
 		"federationapi/queue", "federationapi/devicelists", "relay", "storage/sqlite", "internal/selfsigned",
 		"internal/httpapi", "config", "todevice"},
 	"internal/demo": {"server", "config", "internal/selfsigned"},
-	"cmd/chappe":    {"server", "federationapi/remote", "config", "internal/demo", "todevice"},
+	"cmd/chappe":    {"server", "federationapi/remote", "rtmcompat", "rtmcompat/rtmtoken", "config", "internal/demo", "todevice"},
 	// What tests and measures may use anything.
 	"federationapi/remotetest": {"*"},
 	"internal/crashdisk":       nil,

@@ -28,6 +28,9 @@ type commands struct {
 		List   tokenList   `cmd:"" help:"List all registration tokens."`
 		Remove tokenRemove `cmd:"" help:"End a registration token. The accounts made with it stay."`
 	} `cmd:"" help:"Manage registration tokens. All of it works while the server runs, too."`
+	RTM struct {
+		Token rtmToken `cmd:"" help:"Print a token with which a user of an RTM app can use the REST API."`
+	} `cmd:"" name:"rtm" help:"Help with RTM apps."`
 	Keys struct {
 		Show   keysShow   `cmd:"" help:"Print the ID and the public half of the signing key, and of those it has replaced."`
 		Rotate keysRotate `cmd:"" help:"Make a new signing key. Other servers are told that the old one is not to be used any more. Restart the server afterwards."`
