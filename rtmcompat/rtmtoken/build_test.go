@@ -79,7 +79,8 @@ func TestNobodySignsForAnAppWithoutCertificate(t *testing.T) {
 
 func TestTwoTokensDiffer(t *testing.T) {
 	for _, format := range []Format{V006, V007} {
-		if build(t, format, app, "Ann", time.Hour) == build(t, format, app, "Ann", time.Hour) {
+		first, second := build(t, format, app, "Ann", time.Hour), build(t, format, app, "Ann", time.Hour)
+		if first == second {
 			t.Errorf("%s: they are the same", format)
 		}
 	}
