@@ -17,6 +17,7 @@ const (
 	codeNotFound             = "not_found"
 	codeMethodNotAllowed     = "method_not_allowed"
 	codeUnsupportedMediaType = "unsupported_media_type"
+	codeConflict             = "conflict"
 	codeRateLimited          = "rate_limited"
 	codeTimeout              = "timeout"
 	codeInternalError        = "internal_error"
@@ -28,6 +29,10 @@ type receipt struct {
 	RequestID string `json:"request_id"`
 	Code      string `json:"code"`
 }
+
+// answerID is what the answer calls itself, which for a repeated request is what its
+// first answer did.
+func (r receipt) answerID() string { return r.RequestID }
 
 // A failed is the body of every other answer.
 type failed struct {

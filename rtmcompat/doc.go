@@ -30,6 +30,16 @@
 //   - A payload is 1 to 32768 bytes of UTF-8. One that is over 64 KiB once escaped
 //     as JSON (more than 10,800 control characters, or 32,600 quotes) is refused
 //     with 400 as well: no Matrix server need take it.
+//   - A request may have a key: 1 to 255 characters of visible ASCII in the header
+//     Idempotency-Key, or in the query as request_id; where both are there, they are the
+//     same. For at least 24 hours it stands for this request, of this sender in this app.
+//     What was sent under it is not sent again: a repetition has the same answer with the
+//     same request_id. With wait_for_ack=true it waits anew for the confirmation of the
+//     message that was sent, and says message_delivered where that came meanwhile. Another
+//     destination, payload or enable_offline_messaging under the key is refused with 409
+//     (conflict). Spaces, unknown keys of the body and wait_for_ack make no other request.
+//     An answer other than 200 is not remembered: what was refused may be tried again.
+//     What a deactivated sender asked for is forgotten with the account.
 //   - wait_for_ack=true for a user of another server answers message_sent, since
 //     no receipt comes back. So does a local receiver that is online but does not
 //     confirm in time.

@@ -33,6 +33,9 @@ func endpoint[Query, Answer any](
 		}
 		identifiedDo := func(ctx context.Context, query Query) (Answer, error) {
 			answer, err := do(ctx, caller{app: app, requestID: requestID}, query)
+			if named, ok := any(answer).(interface{ answerID() string }); ok && err == nil {
+				w.Header().Set("X-Request-ID", named.answerID())
+			}
 			return answer, failure(requestID, err)
 		}
 		httpapi.Endpoint(s.log.WithField("request_id", requestID), identifiedRead, identifiedDo).ServeHTTP(w, r)

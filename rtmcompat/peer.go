@@ -18,6 +18,8 @@ type peerMessage struct {
 	keep bool
 	// wait is true if the answer waits for the receiver's confirmation.
 	wait bool
+	// key is what the caller calls the request, so as to repeat it; "" for no name.
+	key string
 }
 
 // readPeerMessage reads
@@ -27,7 +29,15 @@ func readPeerMessage(r *http.Request) (peerMessage, error) {
 	if err != nil {
 		return peerMessage{}, err
 	}
-	wait, err := readWait(r.URL.RawQuery)
+	parameters, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return peerMessage{}, invalid("the query is not valid")
+	}
+	wait, err := readWait(parameters)
+	if err != nil {
+		return peerMessage{}, err
+	}
+	key, err := readKey(r.Header, parameters)
 	if err != nil {
 		return peerMessage{}, err
 	}
@@ -36,17 +46,13 @@ func readPeerMessage(r *http.Request) (peerMessage, error) {
 		return peerMessage{}, err
 	}
 	m, err := body.peerMessage()
-	m.from, m.wait = from, wait
+	m.from, m.wait, m.key = from, wait, key
 	return m, err
 }
 
 // readWait gives the parameter wait_for_ack, false where it is not there.
-func readWait(query string) (bool, error) {
+func readWait(parameters url.Values) (bool, error) {
 	const name = "wait_for_ack"
-	parameters, err := url.ParseQuery(query)
-	if err != nil {
-		return false, invalid("the query is not valid")
-	}
 	switch values := parameters[name]; len(values) {
 	case 0:
 		return false, nil

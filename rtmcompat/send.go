@@ -31,29 +31,49 @@ const (
 // again. It is empty soon once its device is back.
 const fullInboxRetry = 10 * time.Second
 
-// sendPeerMessage sends, and says what became of the message.
+// sendPeerMessage sends, unless that was done before under the same key, and says what
+// became of the message.
 func (s *Server) sendPeerMessage(ctx context.Context, c caller, m peerMessage) (receipt, error) {
 	from, err := s.userOf(c.app, "user_id", m.from)
 	if err != nil {
 		return receipt{}, err
 	}
-	to, err := s.receiver(ctx, c.app, m)
-	if err != nil {
-		return receipt{}, err
+	request := m.request(c, from)
+	answer, err := s.before(ctx, request)
+	if err == nil && answer == nil {
+		answer, err = s.sendOnce(ctx, c, from, m, request)
 	}
-	content, err := peerContent(c.app, m)
-	if err != nil {
-		return receipt{}, err
-	}
-	accepted, err := s.send(ctx, from, to, content)
 	if err != nil {
 		return receipt{}, err
 	}
 	code := messageSent
-	if m.wait && !to.remote {
-		code = s.await(ctx, to, accepted.Deliveries)
+	if m.wait {
+		code = s.await(ctx, *answer)
 	}
-	return receipt{Result: "success", RequestID: c.requestID, Code: code}, nil
+	return receipt{Result: "success", RequestID: answer.ID, Code: code}, nil
+}
+
+// sendOnce sends, or gives the answer of the same request that was a little faster.
+func (s *Server) sendOnce(ctx context.Context, c caller, from todevice.UserID, m peerMessage, request *todevice.RTMRequest) (*todevice.RTMAnswer, error) {
+	to, err := s.receiver(ctx, c.app, m)
+	if err != nil {
+		return nil, err
+	}
+	content, err := peerContent(c.app, m)
+	if err != nil {
+		return nil, err
+	}
+	offline := !to.remote && !to.online
+	if request != nil {
+		request.Offline = offline
+	}
+	accepted, err := s.send(ctx, from, to, content, request)
+	if err != nil || accepted.Repeated {
+		return accepted.Before, err
+	}
+	// A device that was there a moment ago may be deleted now.
+	offline = offline || !to.remote && len(accepted.Deliveries) == 0
+	return &todevice.RTMAnswer{ID: c.requestID, Offline: offline, Deliveries: accepted.Deliveries}, nil
 }
 
 func peerContent(app App, m peerMessage) (json.RawMessage, error) {
@@ -82,20 +102,24 @@ func tooLarge() error {
 	return invalid(fmt.Sprintf("payload is too large: escaped as JSON, the message exceeds %d bytes", todevice.MaxContent))
 }
 
-// send sends the content to the receiver's devices. It does nothing where there are
-// none.
-func (s *Server) send(ctx context.Context, from todevice.UserID, to receiver, content json.RawMessage) (todevice.Accepted, error) {
+// send sends the content to the receiver's devices. Where there are none, only a
+// request with a key is remembered.
+func (s *Server) send(ctx context.Context, from todevice.UserID, to receiver, content json.RawMessage, request *todevice.RTMRequest) (todevice.Accepted, error) {
 	var messages []todevice.Message
 	for _, device := range to.devices {
 		messages = append(messages, todevice.Message{To: to.user, Device: device, Content: content})
 	}
-	if len(messages) == 0 {
+	batch := todevice.Batch{Source: todevice.Source{RTM: request}}
+	switch {
+	case len(messages) > 0:
+		batch.Sends = []todevice.Send{{Sender: from, Type: PeerMessageType, Messages: messages}}
+	case request == nil:
 		return todevice.Accepted{}, nil
 	}
-	accepted, err := s.sender.Send(ctx, todevice.Batch{
-		Sends: []todevice.Send{{Sender: from, Type: PeerMessageType, Messages: messages}},
-	})
+	accepted, err := s.sender.Send(ctx, batch)
 	switch {
+	case errors.Is(err, todevice.ErrKeyReused):
+		return accepted, keyReused()
 	case errors.Is(err, todevice.ErrContentTooLarge):
 		return accepted, tooLarge()
 	case errors.Is(err, todevice.ErrInboxFull):
@@ -106,14 +130,20 @@ func (s *Server) send(ctx context.Context, from todevice.UserID, to receiver, co
 	return accepted, nil
 }
 
-// await tells whether a local receiver was online and confirmed the message in time.
-func (s *Server) await(ctx context.Context, to receiver, deliveries []todevice.Delivery) string {
-	if !to.online || len(deliveries) == 0 {
+// await tells whether the receiver was online, and has confirmed the message or does so
+// in time. A receiver elsewhere has no deliveries, and nothing comes back of it.
+func (s *Server) await(ctx context.Context, answer todevice.RTMAnswer) string {
+	switch {
+	case answer.Offline:
 		return messageOffline
+	case answer.Confirmed:
+		return messageDelivered
+	case len(answer.Deliveries) == 0:
+		return messageSent
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.ackTimeout)
 	defer cancel()
-	if s.notifier.AwaitConfirmation(ctx, deliveries) != nil {
+	if s.notifier.AwaitConfirmation(ctx, answer.Deliveries) != nil {
 		// The message is safe: 408 would only invite the caller to send it again.
 		return messageSent
 	}

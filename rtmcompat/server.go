@@ -19,6 +19,9 @@ type Store interface {
 	// EnsureDevice gives the named device of a local user, and makes both where
 	// they are missing.
 	EnsureDevice(ctx context.Context, localpart, deviceID string) (todevice.Device, error)
+	// RTMAnswer gives what is remembered of a request, nil if it was not made before.
+	// It fails with todevice.ErrKeyReused if its key was given to another.
+	RTMAnswer(context.Context, todevice.RTMRequest) (*todevice.RTMAnswer, error)
 }
 
 // Sender accepts messages; they would survive a crash once it returns.

@@ -21,8 +21,8 @@ type Batch struct {
 }
 
 // A Source names the request a batch came from, so that its repetition can be
-// told from a new one. Exactly one of Client, Origin and neither is set; a batch
-// with neither (an RTM request) is new each time.
+// told from a new one. At most one of Client, Origin and RTM is set; a batch with
+// none (an RTM request without a key) is new each time.
 type Source struct {
 	// Client is the inbox of the device that sent the request, and Request its
 	// endpoint, event type and transaction ID together. The scope is the device,
@@ -32,6 +32,8 @@ type Source struct {
 	// Origin is the server that sent the transaction, TxnID the transaction's ID.
 	Origin spec.ServerName
 	TxnID  string
+	// RTM is the RTM request with a key.
+	RTM *RTMRequest
 }
 
 // A Send is one event type sent by one user to any number of devices.
@@ -67,8 +69,10 @@ type EDU struct {
 // Accepted says what became of a batch that is now durable.
 type Accepted struct {
 	// Repeated is true if the batch had been accepted before. Nothing was stored
-	// now, and the other fields are empty.
+	// now, and the other fields but Before are empty.
 	Repeated bool
+	// Before is what is remembered of an RTM request that is repeated.
+	Before *RTMAnswer
 	// Deliveries lists the local inboxes a message was placed in.
 	Deliveries []Delivery
 	// Servers names the destination of each EDU that waits now.

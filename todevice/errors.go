@@ -9,6 +9,9 @@ import (
 var (
 	// ErrUnknownDevice: the device does not exist, or no longer.
 	ErrUnknownDevice = errors.New("unknown device")
+	// ErrKeyReused: the key of an RTM request was given to one that asks for something
+	// else. Nothing was done.
+	ErrKeyReused = errors.New("the key of the request was used for another")
 	// ErrUnknownUser: no local user has this name.
 	ErrUnknownUser = errors.New("unknown user")
 	// ErrUserExists: the name is taken, or once was.

@@ -17,6 +17,7 @@ import (
 // the batch is on disk.
 //
 // It fails with todevice.ErrUnknownDevice if the sending device no longer exists,
+// with todevice.ErrKeyReused if the key of an RTM request was given to another,
 // and with todevice.ErrInboxFull if a local sender addresses a full inbox; the
 // batch is then refused whole. Entries of another server for a full inbox are
 // skipped, as its transaction must not fail for them.
@@ -65,6 +66,9 @@ func (t *tx) accept(b todevice.Batch) (acc todevice.Accepted, err error) {
 			}
 		}
 	}
+	if err := t.rememberDeliveries(b.Source.RTM, acc.Deliveries); err != nil {
+		return acc, err
+	}
 	t.afterCommit(func() { t.writer.store.arrivals.delivered(arrived) })
 	if err := t.acquaintAll(b); err != nil {
 		return acc, fmt.Errorf("note who knows whom: %w", err)
@@ -97,6 +101,13 @@ func (t *tx) updateDeviceLists(b todevice.Batch) (stale bool, err error) {
 // refuse says why a batch is not accepted now. One that was accepted before has
 // the same success as then, whatever has become of the recipients.
 func (t *tx) refuse(source todevice.Source, why error) (todevice.Accepted, error) {
+	if source.RTM != nil {
+		before, err := t.rtmAnswer(*source.RTM)
+		if err == nil && before == nil {
+			err = why
+		}
+		return todevice.Accepted{Repeated: before != nil, Before: before}, err
+	}
 	repeated, err := t.repeated(source)
 	if err == nil && !repeated {
 		err = why
@@ -141,6 +152,8 @@ func (t *tx) remember(source todevice.Source) (first bool, err error) {
 	case source.Origin != "":
 		rows, err = t.exec(`INSERT OR IGNORE INTO received_transactions (origin, txn_id, at) VALUES (?, ?, ?)`,
 			string(source.Origin), source.TxnID, t.nowMillis())
+	case source.RTM != nil:
+		rows, err = t.rememberRTM(*source.RTM)
 	}
 	if err != nil {
 		return false, fmt.Errorf("remember the request: %w", err)

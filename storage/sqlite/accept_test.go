@@ -146,6 +146,9 @@ func TestFailedWriteLeavesNothingHalf(t *testing.T) {
 			return todevice.Source{Client: alice.Inbox, Request: fmt.Sprint("request", k)}
 		},
 		func(k int) todevice.Source { return todevice.Source{Origin: "far.test", TxnID: fmt.Sprint("txn", k)} },
+		func(k int) todevice.Source {
+			return todevice.Source{RTM: &todevice.RTMRequest{App: "app", Sender: "sender", Key: fmt.Sprint("key", k)}}
+		},
 	} {
 		failures := 0
 		for k := 1; ; k++ {

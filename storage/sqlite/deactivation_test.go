@@ -40,6 +40,9 @@ func fillUser(t testing.TB, s *Store, bob, alice todevice.Device) {
 	sign(t, s, signature(bob.User, "U", alice.User, "AM"), signature(alice.User, "AU", bob.User, "M"))
 	backUp(t, s, "bob", 1)
 	backUp(t, s, "alice", 1)
+	for _, sender := range []string{"alice", "bob"} {
+		accept(t, s, todevice.Batch{Source: todevice.Source{RTM: &todevice.RTMRequest{App: "app", Sender: sender, Key: "k"}}})
+	}
 	name := "Bob"
 	_, filtered := s.MakeFilter(ctx, "bob", json.RawMessage(`{}`))
 	for _, err := range []error{

@@ -46,6 +46,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 	}{
 		{`DELETE FROM client_requests WHERE (inbox, request) IN
 			(SELECT inbox, request FROM client_requests WHERE at < ? LIMIT ?)`, keepRequests},
+		{`DELETE FROM rtm_requests WHERE request IN
+			(SELECT request FROM rtm_requests WHERE at < ? LIMIT ?)`, keepRequests},
 		{`DELETE FROM received_transactions WHERE (origin, txn_id) IN
 			(SELECT origin, txn_id FROM received_transactions WHERE at < ? LIMIT ?)`, keepReceived},
 		{`DELETE FROM received_messages WHERE (origin, message_id) IN

@@ -158,7 +158,7 @@ func refusal(err error) bool {
 		todevice.ErrUserDeactivated, todevice.ErrUnknownToken, todevice.ErrRegistrationToken, todevice.ErrTokenExists,
 		todevice.ErrTooMuchData, todevice.ErrKeysChanged, todevice.ErrTooManyKeys, todevice.ErrNameInUse,
 		todevice.ErrUnknownBackup, todevice.ErrBackupFull, todevice.ErrBackupAlgorithm,
-		todevice.ErrTooManyDevices,
+		todevice.ErrTooManyDevices, todevice.ErrKeyReused,
 	} {
 		if errors.Is(err, own) {
 			return true
