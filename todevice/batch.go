@@ -54,7 +54,22 @@ type Message struct {
 	To      UserID
 	Device  string
 	Content json.RawMessage
+	// Class is how long a local device may take to come for it. To other servers all
+	// classes are the same.
+	Class Class
 }
+
+// A Class says what is promised of a message to a local device.
+type Class int
+
+const (
+	// KeepConfirmed: kept until the device has confirmed it.
+	KeepConfirmed Class = iota
+	// KeepLatest: kept for seven days at most, and of one inbox's only the latest 200.
+	KeepLatest
+	// OnlineOnly: for a device that is there now, and forgotten if it does not confirm.
+	OnlineOnly
+)
 
 // An EDU is one m.direct_to_device message unit for another server, as it will
 // stand in the edus list of a transaction.
