@@ -36,7 +36,7 @@ func (n *Notifier) beginAwaiting(c *confirmation) (confirmed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, d := range c.deliveries {
-		if n.seen[d.Inbox].confirmed >= d.Position {
+		if n.seen[d.Inbox].covers(d) {
 			return true
 		}
 	}
@@ -60,16 +60,40 @@ func (n *Notifier) endAwaiting(c *confirmation) {
 	}
 }
 
+// covers tells whether what the device has confirmed includes a delivery to it.
+func (s sighting) covers(d todevice.Delivery) bool {
+	if d.Live != 0 {
+		return d.Live <= s.live
+	}
+	return d.Position <= s.confirmed
+}
+
 // Confirmed notes that a device has confirmed its inbox up to a position, and ends
 // the waits for that.
 func (n *Notifier) Confirmed(inbox todevice.InboxID, upTo todevice.Position) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.sawLocked(inbox, upTo)
+	n.sawLocked(inbox)
+	last := n.seen[inbox]
+	last.confirmed = max(last.confirmed, upTo)
+	n.confirmedLocked(inbox, last)
+}
+
+// ConfirmedLive notes that an attached device has confirmed what it was given without
+// its being stored, up to a number.
+func (n *Notifier) ConfirmedLive(inbox todevice.InboxID, upTo uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sawLocked(inbox)
+	last := n.seen[inbox]
+	last.live = max(last.live, upTo)
+	n.confirmedLocked(inbox, last)
+}
+
+func (n *Notifier) confirmedLocked(inbox todevice.InboxID, now sighting) {
+	n.seen[inbox] = now
 	for c := range n.confirming[inbox] {
-		if slices.ContainsFunc(c.deliveries, func(d todevice.Delivery) bool {
-			return d.Inbox == inbox && d.Position <= upTo
-		}) {
+		if slices.ContainsFunc(c.deliveries, func(d todevice.Delivery) bool { return d.Inbox == inbox && now.covers(d) }) {
 			select {
 			case c.done <- struct{}{}:
 			default: // another of its deliveries was confirmed before

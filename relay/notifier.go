@@ -25,6 +25,11 @@ type Notifier struct {
 	swept time.Time // guarded by mu
 	// confirming holds the waits for a device's confirmation.
 	confirming map[todevice.InboxID]map[*confirmation]struct{} // guarded by mu
+	// attached holds the devices that are there until they say otherwise.
+	attached map[todevice.InboxID]attachment // guarded by mu
+	names    map[name]todevice.InboxID       // of the attached; guarded by mu
+	// live is the number of the last message that was given without being stored.
+	live uint64 // guarded by mu
 }
 
 // A sighting is the last time a device was there.
@@ -33,6 +38,8 @@ type sighting struct {
 	// confirmed is the position up to which it has confirmed its inbox, as far as is
 	// remembered.
 	confirmed todevice.Position
+	// live is the number up to which it has confirmed what was not stored.
+	live uint64
 	// presence is what it has said of its user last, "" for nothing.
 	presence todevice.PresenceState
 }
@@ -45,6 +52,8 @@ func NewNotifier() *Notifier {
 		seen:       make(map[todevice.InboxID]sighting),
 		swept:      time.Now(),
 		confirming: make(map[todevice.InboxID]map[*confirmation]struct{}),
+		attached:   make(map[todevice.InboxID]attachment),
+		names:      make(map[name]todevice.InboxID),
 	}
 }
 
@@ -59,26 +68,37 @@ func (n *Notifier) Wait(device todevice.Device) (woken <-chan struct{}, leave fu
 		n.waiting[device.Inbox] = make(map[chan struct{}]struct{}, 1)
 	}
 	n.waiting[device.Inbox][signal] = struct{}{}
-	if n.users[device.User.Localpart] == nil {
-		n.users[device.User.Localpart] = make(map[todevice.InboxID]struct{}, 1)
-	}
-	n.users[device.User.Localpart][device.Inbox] = struct{}{}
+	n.joinUserLocked(device)
 	return signal, func() { n.leave(device, signal) }
 }
 
 func (n *Notifier) leave(device todevice.Device, signal chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.sawLocked(device.Inbox, 0)
-	delete(n.waiting[device.Inbox], signal)
-	if len(n.waiting[device.Inbox]) > 0 {
+	n.sawLocked(device.Inbox)
+	if delete(n.waiting[device.Inbox], signal); len(n.waiting[device.Inbox]) == 0 {
+		delete(n.waiting, device.Inbox)
+		n.leaveUserLocked(device)
+	}
+}
+
+// leaveUserLocked forgets a device of its user's that nobody waits for.
+func (n *Notifier) leaveUserLocked(device todevice.Device) {
+	_, attached := n.attached[device.Inbox]
+	if attached || len(n.waiting[device.Inbox]) > 0 {
 		return
 	}
-	delete(n.waiting, device.Inbox)
 	localpart := device.User.Localpart
 	if delete(n.users[localpart], device.Inbox); len(n.users[localpart]) == 0 {
 		delete(n.users, localpart)
 	}
+}
+
+func (n *Notifier) joinUserLocked(device todevice.Device) {
+	if n.users[device.User.Localpart] == nil {
+		n.users[device.User.Localpart] = make(map[todevice.InboxID]struct{}, 1)
+	}
+	n.users[device.User.Localpart][device.Inbox] = struct{}{}
 }
 
 // Wake signals everyone who waits for one of the inboxes.
@@ -102,6 +122,9 @@ func (n *Notifier) WakeUsers(localparts []string) {
 }
 
 func (n *Notifier) wakeLocked(inbox todevice.InboxID) {
+	if a, ok := n.attached[inbox]; ok {
+		a.device.Wake()
+	}
 	for signal := range n.waiting[inbox] {
 		select {
 		case signal <- struct{}{}:
@@ -114,7 +137,7 @@ func (n *Notifier) wakeLocked(inbox todevice.InboxID) {
 func (n *Notifier) Saw(inbox todevice.InboxID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.sawLocked(inbox, 0)
+	n.sawLocked(inbox)
 }
 
 // SaidPresence notes what a device that is there says of how present its user is. It
@@ -130,10 +153,11 @@ func (n *Notifier) SaidPresence(inbox todevice.InboxID, state todevice.PresenceS
 	return new
 }
 
-func (n *Notifier) sawLocked(inbox todevice.InboxID, confirmed todevice.Position) {
+func (n *Notifier) sawLocked(inbox todevice.InboxID) {
 	now := time.Now()
 	last := n.seen[inbox]
-	n.seen[inbox] = sighting{at: now, confirmed: max(confirmed, last.confirmed), presence: last.presence}
+	last.at = now
+	n.seen[inbox] = last
 	if now.Sub(n.swept) < onlineFor {
 		return
 	}
@@ -145,11 +169,11 @@ func (n *Notifier) sawLocked(inbox todevice.InboxID, confirmed todevice.Position
 	}
 }
 
-// Online tells whether a device waits now or was there within the last 30 s.
+// Online tells whether a device waits now, is attached, or was there within the last 30 s.
 func (n *Notifier) Online(inbox todevice.InboxID) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.waiting[inbox]) > 0 {
+	if _, attached := n.attached[inbox]; attached || len(n.waiting[inbox]) > 0 {
 		return true
 	}
 	last, ok := n.seen[inbox]

@@ -55,17 +55,23 @@ func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, 
 			return todevice.Accepted{}, err
 		}
 	}
+	b, live := r.splitLive(b)
 	b, denied := r.split(b)
 	if len(b.EDUs) > 0 {
 		r.servers.Admit(ctx, destinations(b.EDUs))
 	}
-	accepted, err := r.store.Accept(ctx, b)
+	accepted, err := r.accept(ctx, b)
 	if err != nil {
 		r.metrics.countRefusal(err)
 		return todevice.Accepted{}, fmt.Errorf("relay: %w", err)
 	}
+	if !accepted.Repeated {
+		accepted.Deliveries = append(accepted.Deliveries, r.giveLive(live)...)
+	}
 	for _, delivery := range accepted.Deliveries {
-		r.devices.Wake(delivery.Inbox)
+		if delivery.Live == 0 {
+			r.devices.Wake(delivery.Inbox)
+		}
 	}
 	r.servers.Wake(accepted.Servers)
 	if !accepted.Repeated {

@@ -20,6 +20,17 @@ type Batch struct {
 	SigningKeys []SigningKeyUpdate
 }
 
+// Empty tells whether the batch leaves nothing behind: no message, and no memory of its
+// source.
+func (b Batch) Empty() bool {
+	for _, send := range b.Sends {
+		if len(send.Messages) > 0 || send.MessageID != "" {
+			return false
+		}
+	}
+	return b.Source == Source{} && len(b.EDUs)+len(b.DeviceLists)+len(b.SigningKeys) == 0
+}
+
 // A Source names the request a batch came from, so that its repetition can be
 // told from a new one. At most one of Client, Origin and RTM is set; a batch with
 // none (an RTM request without a key) is new each time.

@@ -30,8 +30,12 @@ type Event struct {
 	JSON []byte
 }
 
-// A Delivery says in which inbox a message was placed, and where.
+// A Delivery says in which inbox a message was placed, and where; or that it was given
+// to the inbox's device without being stored.
 type Delivery struct {
 	Inbox    InboxID
 	Position Position
+	// Live is the number of a message that was not stored, 0 for one that was. Numbers
+	// only grow, and mean something in one run of the program.
+	Live uint64
 }
