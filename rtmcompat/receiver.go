@@ -17,6 +17,8 @@ type receiver struct {
 	online bool
 	// devices are the IDs to address: todevice.AllDevices, or those now online.
 	devices []string
+	// class is that of a message to them.
+	class todevice.Class
 }
 
 // receiver finds the receiver of a message. An uid of the app that messages shall
@@ -44,9 +46,12 @@ func (s *Server) receiver(ctx context.Context, app App, m peerMessage) (receiver
 	if err != nil {
 		return receiver{}, err
 	}
-	to := receiver{user: user, online: len(online) > 0, devices: online}
-	if m.keep {
-		to.devices = []string{todevice.AllDevices}
+	to := receiver{user: user, online: len(online) > 0, devices: online, class: todevice.OnlineOnly}
+	switch {
+	case m.keep:
+		to.devices, to.class = []string{todevice.AllDevices}, todevice.KeepConfirmed
+	case m.key != "":
+		to.class = todevice.KeepConfirmed // its repetition asks whether it was confirmed
 	}
 	return to, nil
 }

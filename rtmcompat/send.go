@@ -107,7 +107,7 @@ func tooLarge() error {
 func (s *Server) send(ctx context.Context, from todevice.UserID, to receiver, content json.RawMessage, request *todevice.RTMRequest) (todevice.Accepted, error) {
 	var messages []todevice.Message
 	for _, device := range to.devices {
-		messages = append(messages, todevice.Message{To: to.user, Device: device, Content: content})
+		messages = append(messages, todevice.Message{To: to.user, Device: device, Content: content, Class: to.class})
 	}
 	batch := todevice.Batch{Source: todevice.Source{RTM: request}}
 	switch {

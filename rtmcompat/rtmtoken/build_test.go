@@ -113,3 +113,25 @@ func TestWhatNoTokenCanBeIsNotBuilt(t *testing.T) {
 		}
 	}
 }
+
+func TestEndOfATokenIsTheLastSecondInWhichItIsGood(t *testing.T) {
+	app := App{ID: strings.Repeat("a", 32), Certificate: strings.Repeat("b", 32)}
+	now := time.Unix(1_700_000_000, 0)
+	for _, format := range []Format{V006, V007} {
+		token, err := Build(format, app, "Ann", now, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, until, err := CheckUntil(token, app, "Ann", now)
+		if err != nil || !until.Equal(now.Add(time.Hour)) {
+			t.Errorf("%s: until %v, %v", format, until, err)
+		}
+		if _, err := Check(token, app, "Ann", until); err != nil {
+			t.Errorf("%s: in its last second: %v", format, err)
+		}
+		after := until.Add(time.Second)
+		if uid, end, err := CheckUntil(token, app, "Ann", after); uid != "Ann" || !end.Equal(until) || err != Expired {
+			t.Errorf("%s: after it: %q, %v, %v", format, uid, end, err)
+		}
+	}
+}

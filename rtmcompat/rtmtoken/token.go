@@ -58,18 +58,36 @@ const (
 // must be the same; "" is none, which a token of V006 cannot do without. The error is a
 // [Reason].
 func Check(token string, app App, uid string, now time.Time) (string, error) {
-	if len(token) > maxToken || len(token) < len(V006) {
-		return "", Malformed
+	uid, _, err := CheckUntil(token, app, uid, now)
+	if err != nil {
+		return "", err
 	}
+	return uid, nil
+}
+
+// CheckUntil is Check, and gives also the last second in which the token is good; and
+// both for one that has expired.
+func CheckUntil(token string, app App, uid string, now time.Time) (_ string, until time.Time, err error) {
+	if len(token) > maxToken || len(token) < len(V006) {
+		return "", time.Time{}, Malformed
+	}
+	var last int64
 	format, rest := Format(token[:len(V006)]), token[len(V006):]
 	switch format {
 	case V006:
-		return check006(rest, app, uid, now.Unix())
+		last, err = check006(rest, app, uid, now.Unix())
 	case V007:
-		return check007(rest, app, uid, now.Unix())
+		uid, last, err = check007(rest, app, uid, now.Unix())
 	default:
-		return "", Malformed
+		err = Malformed
 	}
+	switch {
+	case err != nil:
+		return "", time.Time{}, err
+	case now.Unix() > last:
+		return uid, time.Unix(last, 0), Expired
+	}
+	return uid, time.Unix(last, 0), nil
 }
 
 // seconds is a time span as tokens have it.

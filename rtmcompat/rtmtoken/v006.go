@@ -35,33 +35,34 @@ func parse006(content []byte) (t token006, ok bool) {
 	return t, r.whole() && m.whole()
 }
 
-func check006(rest string, app App, uid string, now int64) (string, error) {
+// check006 gives the last second in which a token is good, which may be over.
+func check006(rest string, app App, uid string, now int64) (last int64, err error) {
 	if len(rest) < appIDLength {
-		return "", Malformed
+		return 0, Malformed
 	}
 	content, err := base64.StdEncoding.Strict().DecodeString(rest[appIDLength:])
 	if err != nil {
-		return "", Malformed
+		return 0, Malformed
 	}
 	t, ok := parse006(content)
 	until, login := t.privileges[loginRTM]
 	switch {
 	case !ok:
-		return "", Malformed
+		return 0, Malformed
 	case rest[:appIDLength] != app.ID:
-		return "", AppMismatch
+		return 0, AppMismatch
 	case uid == "" || t.channelCRC != crc32.ChecksumIEEE([]byte(uid)) || t.uidCRC != 0:
-		return "", UIDMismatch
+		return 0, UIDMismatch
 	case app.Certificate == "" || !hmac.Equal(t.signature, app.sign006(uid, t.message)):
-		return "", BadSignature
+		return 0, BadSignature
 	case !login:
-		return "", NoLoginPrivilege
+		return 0, NoLoginPrivilege
 	case t.until > now+seconds(MaxLife+maxSkew):
-		return "", NotYetValid // see below
-	case now > t.until || until != 0 && now > int64(until):
-		return "", Expired
+		return 0, NotYetValid // see below
+	case until != 0:
+		return min(t.until, int64(until)), nil
 	}
-	return uid, nil
+	return t.until, nil
 }
 
 // sign006 signs an uid and what follows it. Nothing marks where the one ends and the

@@ -64,10 +64,12 @@ func (t *token007) readRTM(r *reader) {
 	}
 }
 
-func check007(rest string, app App, uid string, now int64) (string, error) {
+// check007 gives the uid in a token, and the last second in which it is good, which may be
+// over.
+func check007(rest string, app App, uid string, now int64) (_ string, last int64, err error) {
 	packed, ok := inflate(rest)
 	if !ok {
-		return "", Malformed
+		return "", 0, Malformed
 	}
 	t, ok := parse007(packed)
 	// Some programs give a Unix time as the life, so a sum may need more than 32 bits.
@@ -75,23 +77,25 @@ func check007(rest string, app App, uid string, now int64) (string, error) {
 	_, login := t.login[login007]
 	switch {
 	case !ok:
-		return "", Malformed
+		return "", 0, Malformed
 	case t.appID != app.ID:
-		return "", AppMismatch
+		return "", 0, AppMismatch
 	case app.Certificate == "" || !hmac.Equal(t.signature, app.sign007(t.issued, t.salt, t.body)):
-		return "", BadSignature
+		return "", 0, BadSignature
 	case !t.rtm:
-		return "", NoRTMService
+		return "", 0, NoRTMService
 	case !login:
-		return "", NoLoginPrivilege
+		return "", 0, NoLoginPrivilege
 	case t.uid == "" || uid != "" && uid != t.uid:
-		return "", UIDMismatch
+		return "", 0, UIDMismatch
 	case issued > now+seconds(maxSkew):
-		return "", NotYetValid
-	case now > issued+min(life, seconds(MaxLife)) || end != 0 && now > issued+end:
-		return "", Expired
+		return "", 0, NotYetValid
 	}
-	return t.uid, nil
+	last = issued + min(life, seconds(MaxLife))
+	if end != 0 {
+		last = min(last, issued+end)
+	}
+	return t.uid, last, nil
 }
 
 // inflate gives the bytes that base64 and zlib hide, unless they are too many.
