@@ -41,6 +41,8 @@ var imports = map[string][]string{
 	"syncapi":                   {"todevice", "internal/httpapi"},
 	"rtmcompat":                 {"todevice", "rtmcompat/rtmtoken", "internal/httpapi", "internal/canonicaljson"},
 	"rtmcompat/rtmtoken":        nil,
+	"rtmcompat/wire":            nil,
+	"rtmcompat/channels":        {"rtmcompat/wire"},
 	"internal/files":            nil,
 	"internal/rawjson":          nil,
 	"internal/selfsigned":       {"todevice", "internal/files"},
