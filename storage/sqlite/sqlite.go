@@ -51,6 +51,10 @@ type Options struct {
 	// Changed, if not nil, is told of the local users whose devices have something new
 	// in /sync besides messages.
 	Changed func(localparts []string)
+	// Webhooks are those that are told of RTM events.
+	Webhooks []todevice.RTMWebhook
+	// RTMEvents, if not nil, is told of the RTM apps that have new events.
+	RTMEvents func(apps []string)
 	// Now tells the time, time.Now if it is nil.
 	Now func() time.Time
 	// Driver is the name of the database/sql driver, "" for the real one. Tests
@@ -67,6 +71,8 @@ type Store struct {
 	maxDevices int        // of one user
 	waiting    func([]spec.ServerName)
 	changed    func(localparts []string)
+	webhooks   []todevice.RTMWebhook
+	rtmEvents  func(apps []string)
 	now        func() time.Time
 	writer     *sql.DB // one connection, used by the writer goroutine alone
 	readers    *sql.DB
@@ -99,6 +105,8 @@ func Open(path string, o Options) (*Store, error) {
 		maxDevices: o.MaxDevices,
 		waiting:    o.Waiting,
 		changed:    o.Changed,
+		webhooks:   o.Webhooks,
+		rtmEvents:  o.RTMEvents,
 		now:        o.Now,
 		sessions:   newSessions(),
 		arrivals:   newArrivals(),

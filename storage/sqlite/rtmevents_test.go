@@ -1,0 +1,181 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// logins are so many events of one app, numbered by their users.
+func logins(app string, from, n int) (events []todevice.RTMEvent) {
+	for i := range n {
+		events = append(events, todevice.RTMEvent{App: app, Type: todevice.RTMLogin, User: fmt.Sprint(from + i), At: time.UnixMilli(int64(from + i))})
+	}
+	return events
+}
+
+func record(t testing.TB, s *Store, events ...todevice.RTMEvent) {
+	t.Helper()
+	if err := s.RecordRTMEvents(context.Background(), events...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func drain(t testing.TB, s *Store, app string, kind todevice.RTMEventKind) []todevice.RTMEvent {
+	t.Helper()
+	events, err := s.DrainRTMEvents(context.Background(), app, kind, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+func page(t testing.TB, s *Store, after int64) todevice.RTMEventPage {
+	t.Helper()
+	page, err := s.RTMEvents(context.Background(), "a", todevice.RTMUserEvents, after, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+func wantEvents(t testing.TB, what string, got, want []todevice.RTMEvent) {
+	t.Helper()
+	if len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: %d events %.200v, want %d %.200v", what, len(got), got, len(want), want)
+	}
+}
+
+func TestADrainGivesEachEventOnceAlsoAfterARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chappe.db")
+	s := open(t, path, Options{})
+	if got := drain(t, s, "a", todevice.RTMUserEvents); len(got) > 0 {
+		t.Errorf("before the first event: %v", got)
+	}
+	joined := todevice.RTMEvent{App: "a", Type: todevice.RTMJoin, User: "u", Channel: "c", At: time.UnixMilli(7)}
+	elsewhere := logins("b", 9, 1)
+	record(t, s, slices.Concat(logins("a", 0, 1001), []todevice.RTMEvent{joined}, elsewhere)...)
+	wantEvents(t, "first", drain(t, s, "a", todevice.RTMUserEvents), logins("a", 0, 1000))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path, Options{})
+	wantEvents(t, "after the restart", drain(t, s, "a", todevice.RTMUserEvents), logins("a", 1000, 1))
+	wantEvents(t, "empty", drain(t, s, "a", todevice.RTMUserEvents), nil)
+	wantEvents(t, "of channels", drain(t, s, "a", todevice.RTMChannelEvents), []todevice.RTMEvent{joined})
+	wantEvents(t, "of another app", drain(t, s, "b", todevice.RTMUserEvents), elsewhere)
+}
+
+func TestDrainsAtOnceShareTheEvents(t *testing.T) {
+	s := newStore(t)
+	record(t, s, logins("a", 0, 500)...)
+	var mu sync.Mutex
+	var all []todevice.RTMEvent
+	var drains sync.WaitGroup
+	for range 8 {
+		drains.Go(func() {
+			for range 8 {
+				events, err := s.DrainRTMEvents(context.Background(), "a", todevice.RTMUserEvents, 10)
+				mu.Lock()
+				all = append(all, events...)
+				mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	drains.Wait()
+	slices.SortFunc(all, func(a, b todevice.RTMEvent) int { return a.At.Compare(b.At) })
+	wantEvents(t, "together", all, logins("a", 0, 500))
+}
+
+func TestTheNewestEventsReplaceTheOldest(t *testing.T) {
+	s := newStore(t)
+	record(t, s, logins("a", 0, maxRTMEvents+5)...)
+	if n := rows(t, s, "rtm_events"); n != maxRTMEvents {
+		t.Errorf("%d events are kept", n)
+	}
+	wantEvents(t, "drained", drain(t, s, "a", todevice.RTMUserEvents), logins("a", 5, 1000))
+	wantEvents(t, "read", page(t, s, todevice.RTMBeginning).Events, logins("a", 5, 1000))
+}
+
+func TestAReaderTakesNothingAndHearsWhatItHasMissed(t *testing.T) {
+	s := newStore(t)
+	if got := page(t, s, todevice.RTMBeginning); got.Next != 0 || got.Lost {
+		t.Errorf("before the first event: %+v", got)
+	}
+	record(t, s, logins("a", 1, 3)...)
+	for range 2 {
+		got := page(t, s, todevice.RTMBeginning)
+		wantEvents(t, "all", got.Events, logins("a", 1, 3))
+		wantEvents(t, "the rest", page(t, s, 1).Events, logins("a", 2, 2))
+		if got.Next != 3 || got.Lost {
+			t.Errorf("next is %d, lost %t", got.Next, got.Lost)
+		}
+	}
+	wantEvents(t, "drained", drain(t, s, "a", todevice.RTMUserEvents), logins("a", 1, 3))
+	wantEvents(t, "read after the drain", page(t, s, todevice.RTMBeginning).Events, logins("a", 1, 3))
+	record(t, s, logins("a", 4, maxRTMEvents-3)...)
+	record(t, s, logins("a", maxRTMEvents+1, 2)...)
+	for _, c := range []struct {
+		after int64
+		lost  bool
+		first int
+	}{{0, true, 3}, {1, true, 3}, {2, false, 3}, {3, false, 4}, {math.MaxInt64, true, 3}, {-2, true, 3}, {todevice.RTMBeginning, false, 3}} {
+		got := page(t, s, c.after)
+		if got.Lost != c.lost {
+			t.Errorf("after %d: lost is %t", c.after, got.Lost)
+		}
+		wantEvents(t, fmt.Sprintf("after %d", c.after), got.Events, logins("a", c.first, 1000))
+	}
+}
+
+func TestEventsOfMessagesAreKeptOnlyForTheWebhooksThatWantThem(t *testing.T) {
+	var told [][]string
+	s := open(t, filepath.Join(t.TempDir(), "chappe.db"), Options{
+		Webhooks:  []todevice.RTMWebhook{{ID: "w", App: "a", Events: []todevice.RTMEventType{todevice.RTMDelivered, todevice.RTMJoin}}},
+		RTMEvents: func(apps []string) { told = append(told, apps) },
+	})
+	record(t, s,
+		todevice.RTMEvent{App: "a", Type: todevice.RTMDelivered, User: "u", MessageID: "m"},
+		todevice.RTMEvent{App: "a", Type: todevice.RTMExpired, User: "u", MessageID: "m"},
+		todevice.RTMEvent{App: "b", Type: todevice.RTMDelivered, User: "u", MessageID: "m"},
+		todevice.RTMEvent{App: "a", Type: todevice.RTMLogin, User: "u"})
+	record(t, s, todevice.RTMEvent{App: "a", Type: todevice.RTMExpired})
+	if events, queued := rows(t, s, "rtm_events"), rows(t, s, "rtm_webhook_events"); events != 1 || queued != 1 {
+		t.Errorf("%d events and %d for webhooks, want 1 and 1", events, queued)
+	}
+	if want := [][]string{{"a"}}; !reflect.DeepEqual(told, want) {
+		t.Errorf("told of %v, want %v", told, want)
+	}
+}
+
+func TestAnEventIsRecordedWithItsWebhooksOrNotAtAll(t *testing.T) {
+	s, driver := newFaultyStore(t)
+	s.webhooks = []todevice.RTMWebhook{{ID: "w", App: "a", Events: []todevice.RTMEventType{todevice.RTMLogin}}}
+	recorded := 0
+	for k := 1; ; k++ {
+		driver.FailAt(k)
+		err := s.RecordRTMEvents(context.Background(), logins("a", 0, 2)...)
+		failed := driver.Failed()
+		driver.FailAt(0)
+		if err == nil {
+			recorded += 2
+		}
+		if events, queued := rows(t, s, "rtm_events"), rows(t, s, "rtm_webhook_events"); events != recorded || queued != recorded {
+			t.Fatalf("fault %d: %d events and %d for webhooks, want %d of each", k, events, queued, recorded)
+		}
+		if !failed {
+			return
+		}
+	}
+}
