@@ -5,6 +5,9 @@ import "strings"
 // RTM is the door for programs written for the RTM API.
 type RTM struct {
 	Apps []RTMApp `yaml:"apps"`
+	// SessionAddress is where clients of the SDK open their WebSocket, host:port; "" for
+	// where they have found the gateway.
+	SessionAddress string `yaml:"session_address"`
 }
 
 // RTMApp is one RTM application. Its users are Matrix users under a prefix that

@@ -5,7 +5,7 @@ import "github.com/chappe-im/chappe/todevice"
 // An Attached device has a connection of its own on which it is given what comes for it.
 // Its methods are called with the notifier's lock held: they return at once, and do not
 // call the notifier.
-type Attached interface {
+type Attached = interface {
 	// Wake says that something was placed in the device's inbox.
 	Wake()
 	// Take gives the device a message that is not stored, and its number for

@@ -1,6 +1,7 @@
 package rtmcompat
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -53,4 +54,17 @@ func (s *Server) Receiver(app App, destination string) (todevice.UserID, error) 
 func (a App) CheckToken(token, uid string, now time.Time) (until time.Time, err error) {
 	_, until, err = rtmtoken.CheckUntil(token, a.signer(), uid, now)
 	return until, err
+}
+
+// ValidName tells whether a channel, or a user, may have this name.
+func ValidName(name string) bool { return validUID(name) }
+
+// Online tells whether a local user has a session, or a device that syncs. Of users
+// elsewhere nothing is known.
+func (s *Server) Online(ctx context.Context, user todevice.UserID) (bool, error) {
+	if user.Server != s.name {
+		return false, nil
+	}
+	online, err := s.onlineDevices(ctx, user)
+	return len(online) > 0, err
 }

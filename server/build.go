@@ -20,6 +20,8 @@ import (
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/rtmcompat"
+	"github.com/chappe-im/chappe/rtmcompat/channels"
+	"github.com/chappe-im/chappe/rtmcompat/sessions"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/syncapi"
 )
@@ -88,7 +90,11 @@ func (b *building) openClientDoors() {
 	userdata.New(b.store, log).Routes(b.clients)
 	keybackup.New(b.store, log).Routes(b.clients)
 	rooms.New(b.cfg.ServerName, b.store, log).Routes(b.clients)
-	rtmcompat.New(rtmConfig(b.cfg), b.store, b.messages, b.notifier, b.part("rtm")).Routes(b.clients)
+	rtm := rtmcompat.New(rtmConfig(b.cfg), b.store, b.messages, b.notifier, b.part("rtm"))
+	rtm.Routes(b.clients)
+	b.sessions = sessions.New(sessions.Config{Address: b.cfg.RTM.SessionAddress, Limited: b.cfg.RateLimits.Enabled},
+		rtm, b.store, b.notifier, channels.New(), b.part("rtm"), b.registry)
+	b.sessions.Routes(b.clients)
 }
 
 // openServerDoor makes what answers other servers.

@@ -10,6 +10,7 @@ const (
 	open               // nothing, in any Matrix API
 	signed             // another server's signature
 	rtm                // a key of an RTM app
+	sdk                // what the RTM client SDK asks, which knows no errors; rtmcompat/sessions has its tests
 )
 
 // An outcome is a status and, for an error, its errcode: "200", "403 M_FORBIDDEN".
@@ -241,6 +242,13 @@ var table = []row{
 	noRoom("POST /_matrix/federation/v1/get_missing_events/{roomId}"),
 	{route: "GET /_matrix/federation/v1/publicRooms", kind: signed},
 	{route: "POST /_matrix/federation/v1/publicRooms", kind: signed},
+
+	// The RTM client SDK.
+	{route: "POST /arapi/v1", kind: sdk},
+	{route: "OPTIONS /arapi/v1", kind: sdk},
+	{route: "POST /arapi/v1/artmgw/getOfflineMsg", kind: sdk},
+	{route: "OPTIONS /arapi/v1/artmgw/getOfflineMsg", kind: sdk},
+	{route: "GET /", kind: sdk},
 
 	// RTM, whose errors have a form of their own.
 	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages", kind: rtm,

@@ -25,6 +25,7 @@ import (
 	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
+	"github.com/chappe-im/chappe/rtmcompat/sessions"
 	"github.com/chappe-im/chappe/storage/sqlite"
 )
 
@@ -58,6 +59,7 @@ type Server struct {
 	queue       *queue.Queue
 	lists       *devicelists.Refresher
 	inbound     *federationapi.Server
+	sessions    *sessions.Server
 	ownName     *ownName // nil where nobody is to find this server by its name
 	listeners   []*listener
 	// clients and servers answer what comes in at the listeners.
@@ -110,6 +112,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.WithFields(logrus.Fields{"listener": l.name, "address": l.listener.Addr().String()}).Info("listening")
 		group.Go(func() error { return l.serve(ctx) })
 	}
+	group.Go(func() error { return s.sessions.Run(ctx) })
 	group.Go(func() error { return s.queue.Run(ctx) })
 	group.Go(func() error { return s.lists.Run(ctx) })
 	group.Go(func() error { return s.announce(ctx) })
@@ -193,6 +196,9 @@ func (s *Server) close() error {
 		if err := l.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if s.sessions != nil {
+		s.sessions.Close()
 	}
 	if s.inbound != nil {
 		s.inbound.Close()

@@ -15,6 +15,28 @@ type Limit struct {
 	Burst     int
 }
 
+// A Bucket is what one has done of late, for a limit it is held to by whoever has it. The
+// zero value has done nothing. It may not be used by two goroutines at once.
+type Bucket struct {
+	full time.Time // when it has its whole burst again
+}
+
+// Take counts something that is done. It gives 0 if that may be; otherwise nothing is
+// counted, and it gives the time after which it may.
+func (b *Bucket) Take(limit Limit, now time.Time) (wait time.Duration) {
+	interval := time.Duration(float64(time.Second) / limit.PerSecond)
+	full := now
+	if b.full.After(now) {
+		full = b.full
+	}
+	full = full.Add(interval)
+	if wait = full.Sub(now) - interval*time.Duration(limit.Burst); wait > 0 {
+		return wait
+	}
+	b.full = full
+	return 0
+}
+
 // A Limiter holds each key to the same limit. It remembers no more than so many keys,
 // and none that has its whole burst again; if there are more, the one that was used
 // least recently is let off. Each call takes a constant time on the average. Times

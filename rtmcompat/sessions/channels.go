@@ -1,0 +1,128 @@
+package sessions
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/chappe-im/chappe/rtmcompat"
+	"github.com/chappe-im/chappe/rtmcompat/channels"
+	"github.com/chappe-im/chappe/todevice"
+)
+
+// The codes of calls for channels, as the SDK has them for programs.
+const (
+	joinInvalid      = 3
+	joinTooMany      = 5
+	joinTooOften     = 7
+	joinSameTooOften = 8
+	leaveNotJoined   = 3
+	sendTooOften     = 3
+	sendInvalid      = 4
+	sendNotJoined    = 5
+	listTooOften     = 4
+	listNotJoined    = 5
+	countInvalid     = 2
+	countTooOften    = 3
+	countTooMany     = 5
+)
+
+// A channelName is the content of JoinChannel and LeaveChannel.
+type channelName struct{ ChanId string }
+
+// joinChannel takes the session into a channel. One that comes back after a break is still
+// in it, and is given what it has missed.
+func (ss *session) joinChannel(q channelName) {
+	code := 0
+	if ss.server.hub.Joined(ss.app.ID, q.ChanId, ss) {
+		// The answer first: before it the SDK has no ears for the channel.
+		ss.send("JoinChannel", map[string]any{"Code": 0, "ChanId": q.ChanId})
+		_ = ss.server.hub.Resume(ss.app.ID, q.ChanId, ss)
+		return
+	}
+	joined, err := false, error(nil)
+	if !rtmcompat.ValidName(q.ChanId) {
+		code = joinInvalid
+	} else {
+		joined, err = ss.server.hub.Join(ss.app.ID, q.ChanId, ss)
+	}
+	switch {
+	case errors.Is(err, channels.ErrTooManyChannels):
+		code = joinTooMany
+	case errors.Is(err, channels.ErrTooOften):
+		code = joinTooOften
+	case errors.Is(err, channels.ErrSameTooOften):
+		code = joinSameTooOften
+	}
+	if joined {
+		ss.server.event(todevice.RTMEvent{App: ss.app.ID, Type: todevice.RTMJoin, User: ss.uid, Channel: q.ChanId})
+	}
+	ss.send("JoinChannel", map[string]any{"Code": code, "ChanId": q.ChanId})
+}
+
+func (ss *session) leaveChannel(q channelName) {
+	code := leaveNotJoined
+	if ss.server.hub.Leave(ss.app.ID, q.ChanId, ss) {
+		code = 0
+		ss.server.event(todevice.RTMEvent{App: ss.app.ID, Type: todevice.RTMLeave, User: ss.uid, Channel: q.ChanId})
+	}
+	ss.send("LeaveChannel", map[string]any{"Code": code, "ChanId": q.ChanId})
+}
+
+func (ss *session) sendToChannel(m textMessage) {
+	code := 0
+	switch {
+	case !m.good():
+		code = sendInvalid
+	case !ss.may(sending):
+		code = sendTooOften
+	default:
+		_, err := ss.server.hub.Publish(ss.app.ID, m.ChanId, channels.Message{From: ss.uid, MsgID: m.MsgId, Body: m.MsgBody, Sender: ss})
+		if err != nil {
+			code = sendNotJoined
+		}
+	}
+	ss.send("SendChannelMsg", map[string]any{"Code": code, "ChanId": m.ChanId, "MsgId": m.MsgId})
+}
+
+func (ss *session) listMembers(q struct {
+	MsgId  int64
+	ChanId string
+}) {
+	code, members := 0, []string{}
+	switch {
+	case !ss.server.hub.Joined(ss.app.ID, q.ChanId, ss):
+		code = listNotJoined
+	case !ss.may(listing):
+		code = listTooOften
+	default:
+		members = ss.server.hub.Members(ss.app.ID, q.ChanId)
+	}
+	ss.send("GetChanMembers", map[string]any{"Code": code, "MsgId": q.MsgId, "ChanId": q.ChanId, "Members": members})
+}
+
+// A channelSize is how many members a channel has.
+type channelSize struct {
+	ChanId  string
+	MemSize int
+}
+
+func (ss *session) countMembers(q struct {
+	MsgId   int64
+	ChanIds string // a JSON array in a string
+}) {
+	var ids []string
+	code, sizes := 0, []channelSize{}
+	switch {
+	case json.Unmarshal([]byte(q.ChanIds), &ids) != nil:
+		code = countInvalid
+	case len(ids) > maxCounted:
+		code = countTooMany
+	case !ss.may(counting):
+		code = countTooOften
+	default:
+		for _, id := range ids {
+			sizes = append(sizes, channelSize{id, ss.server.hub.Count(ss.app.ID, id)})
+		}
+	}
+	ss.send("GetChanMemberSize", map[string]any{"Code": code, "MsgId": q.MsgId, "ChanMemSize": sizes})
+}

@@ -1,0 +1,158 @@
+package sessions
+
+import (
+	"sync"
+	"time"
+
+	"github.com/chappe-im/chappe/rtmcompat"
+	"github.com/chappe-im/chappe/rtmcompat/wire"
+	"github.com/chappe-im/chappe/todevice"
+)
+
+const (
+	// grace is how long a session stands without a connection.
+	grace = 30 * time.Second
+	// maxUnacknowledged is how many messages a client may be given that it has not
+	// acknowledged; the others wait.
+	maxUnacknowledged = 1000
+	// maxLive is how many messages wait for a client that are not stored.
+	maxLive = 10_000
+)
+
+// A session is a user being online. It is a member of channels, and the device RTM of its
+// user is attached to it.
+type session struct {
+	server *Server
+	app    rtmcompat.App
+	uid    string
+	device todevice.Device
+	detach func()
+
+	mu sync.Mutex
+	// sid is the name its client has given it, sessionID the one the gateway has given
+	// the login it has now. Guarded by mu.
+	sid, sessionID string
+	done           usage // guarded by mu
+	// conn is nil while the connection is broken, which it is since brokenAt.
+	conn     *connection // guarded by mu
+	brokenAt time.Time   // guarded by mu
+	ended    bool        // guarded by mu
+	// asks is true if the client says that it is alive only when it is asked.
+	asks    bool      // guarded by mu
+	askedAt time.Time // guarded by mu
+	token   tokenLife // guarded by mu
+	out     delivery  // guarded by mu
+	fetch   fetching  // guarded by mu
+
+	attributes map[string]string          // of the user; guarded by mu
+	watching   map[todevice.UserID]string // whom it wants to know of, by the name it has for them; guarded by the server's mu
+}
+
+// A tokenLife is the end of the token a session was begun with, or that it has renewed.
+type tokenLife struct {
+	until    time.Time // zero: none
+	renewed  bool
+	warned   bool
+	toldOver bool
+}
+
+func (s *Server) newSession(app rtmcompat.App, stored todevice.RTMSession) *session {
+	return &session{
+		server: s, app: app, uid: stored.UID, device: stored.Device, sid: stored.SID,
+		token: tokenLife{until: stored.TokenUntil, renewed: true}, // if the program was restarted
+		out:   delivery{nextID: time.Now().UnixMilli()},
+	}
+}
+
+// UID is who the session is in its app.
+func (ss *session) UID() string { return ss.uid }
+
+// Push sends a frame of a channel, unless the connection is broken.
+func (ss *session) Push(frame []byte) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.conn != nil {
+		ss.conn.send(frame)
+	}
+}
+
+// send answers the client, or tells it something.
+func (ss *session) send(cmd string, content any) { ss.Push(wire.Frame(cmd, content)) }
+
+// named tells whether a client means this session.
+func (ss *session) named(other todevice.RTMSession) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.sid == other.SID && ss.device == other.Device && !ss.ended
+}
+
+func (ss *session) stored() todevice.RTMSession {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return todevice.RTMSession{Device: ss.device, App: ss.app.ID, UID: ss.uid, SID: ss.sid, TokenUntil: ss.token.until}
+}
+
+// connect gives the session a connection, in the place of any other it has. hold is true
+// if the client will fetch what waits.
+func (ss *session) connect(c *connection, l login, until time.Time, hold bool) {
+	ss.mu.Lock()
+	before := ss.conn
+	ss.conn, ss.sessionID = c, l.SessionId
+	ss.asks, ss.askedAt = l.SvrKeepAlive, time.Now()
+	if ss.token.until.Before(until) || !ss.token.renewed {
+		ss.token = tokenLife{until: until}
+	}
+	switch {
+	case hold:
+		ss.fetch = fetching{until: time.Now().Add(fetchTime)}
+	case !ss.fetch.answered.IsZero():
+		ss.fetch.answered = time.Now().Add(-fetchedAfter) // whoever comes back was there to take it
+	}
+	c.send(wire.Frame("Login", map[string]any{"Code": 0, "UserId": ss.uid}))
+	ss.out.again(c)
+	ss.wakeLocked()
+	ss.mu.Unlock()
+	if before != nil && before != c {
+		before.finish(closeReplaced)
+	}
+}
+
+// leave ends the session, and gives its connection.
+func (ss *session) leave() *connection {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	c := ss.conn
+	ss.conn, ss.ended = nil, true
+	return c
+}
+
+// broke notes that a connection has ended, if it is still the session's.
+func (ss *session) broke(c *connection) {
+	ss.mu.Lock()
+	if ss.conn != c {
+		ss.mu.Unlock()
+		return
+	}
+	ss.conn, ss.brokenAt = nil, time.Now()
+	ss.mu.Unlock()
+	ss.server.hub.Pause(ss, time.Unix(0, c.heard.Load()))
+}
+
+// connected tells whether a connection is still the session's.
+func (ss *session) connected(c *connection) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.conn == c
+}
+
+func (ss *session) renewedPast(now time.Time) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.token.renewed && ss.token.until.After(now)
+}
+
+func (ss *session) tokenEnd() time.Time {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.token.until
+}

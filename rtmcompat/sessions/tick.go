@@ -1,0 +1,73 @@
+package sessions
+
+import (
+	"time"
+
+	"github.com/chappe-im/chappe/rtmcompat/wire"
+)
+
+const (
+	// askEvery is how often a client is asked whether it is there that does not say so by
+	// itself. It drops the connection if that comes 20 s late.
+	askEvery = 8 * time.Second
+	// silence is after what time without a word a connection is taken for broken.
+	silence = 30 * time.Second
+	// tokenWarning is how long before its end a client is told of it.
+	tokenWarning = 30 * time.Second
+)
+
+// tick does, once a second, what goes by time for every session.
+func (s *Server) tick(now time.Time) {
+	s.mu.Lock()
+	all := make([]*session, 0, len(s.sessions))
+	for _, ss := range s.sessions {
+		all = append(all, ss)
+	}
+	s.mu.Unlock()
+	for _, ss := range all {
+		if ss.tick(now) {
+			s.end(ss)
+		}
+	}
+}
+
+// tick tells whether the session is over.
+func (ss *session) tick(now time.Time) (over bool) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	c := ss.conn
+	if c == nil {
+		return !ss.ended && now.Sub(ss.brokenAt) >= grace
+	}
+	if now.Sub(time.Unix(0, c.heard.Load())) >= silence {
+		c.kill()
+		return false
+	}
+	if ss.asks && now.Sub(ss.askedAt) >= askEvery {
+		ss.askedAt = now
+		c.send(wire.Frame("ReqKeepAlive", nil))
+	}
+	ss.tellOfTokenLocked(now)
+	if ss.fetch.holding() && now.After(ss.fetch.until) {
+		ss.fetch.until = time.Time{} // it does not fetch: all goes to its connection
+	}
+	if ss.out.news || len(ss.out.live) > 0 {
+		ss.wakeLocked()
+	}
+	return false
+}
+
+// tellOfTokenLocked tells the client that its token ends, and that it has. The connection
+// stands all the same.
+func (ss *session) tellOfTokenLocked(now time.Time) {
+	token := &ss.token
+	switch {
+	case token.until.IsZero() || token.until.Unix() <= 0:
+	case !token.toldOver && now.After(token.until):
+		token.toldOver = true
+		ss.conn.send(wire.Frame("AcsTokenDidExpire", nil))
+	case !token.warned && now.After(token.until.Add(-tokenWarning)):
+		token.warned = true
+		ss.conn.send(wire.Frame("AcsTokenWillExpire", nil))
+	}
+}
