@@ -131,6 +131,9 @@ func (s *Server) sweep(ctx context.Context) error {
 	for {
 		removed, err := s.store.Sweep(ctx, s.now())
 		if err == nil {
+			err = s.expireMessages(ctx)
+		}
+		if err == nil {
 			err = s.giveUp(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -174,6 +177,17 @@ func (s *Server) announce(ctx context.Context) error {
 	}
 	s.queue.Announce(ctx, servers)
 	return nil
+}
+
+// expireMessages removes messages whose time is over.
+func (s *Server) expireMessages(ctx context.Context) error {
+	for {
+		dropped, err := s.store.ExpireMessages(ctx, s.now())
+		if err != nil || len(dropped) == 0 {
+			return err
+		}
+		s.log.WithField("messages", len(dropped)).Debug("removed messages whose time was over")
+	}
 }
 
 // giveUp gives up what has waited for other servers for too long, if the

@@ -76,7 +76,8 @@ type Class int
 const (
 	// KeepConfirmed: kept until the device has confirmed it.
 	KeepConfirmed Class = iota
-	// KeepLatest: kept for seven days at most, and of one inbox's only the latest 200.
+	// KeepLatest: kept for seven days at most, and of one inbox's only the latest 200,
+	// whoever sent them. Messages of other classes are not counted, and never go for one.
 	KeepLatest
 	// OnlineOnly: for a device that is there now, and forgotten if it does not confirm.
 	OnlineOnly
@@ -108,6 +109,18 @@ type Accepted struct {
 	StaleDeviceLists bool
 	// Skipped counts what was left out, by reason.
 	Skipped Skipped
+	// Evicted lists what had to go from inboxes for the messages of the class KeepLatest.
+	Evicted []Dropped
+}
+
+// A Dropped is a message that is in an inbox no more, though its device has not
+// confirmed it.
+type Dropped struct {
+	// To is the user whose device it was for. A message to several devices is dropped
+	// from the inbox of each by itself.
+	To UserID
+	// Event is the object the device would have had, see Event.JSON.
+	Event json.RawMessage
 }
 
 // Skipped counts the entries of a batch that were left out while the rest was

@@ -56,13 +56,14 @@ func (t *tx) accept(b todevice.Batch) (acc todevice.Accepted, err error) {
 			continue
 		}
 		for _, p := range placements[i] {
-			event, err := t.deliver(send, p)
+			event, dropped, err := t.deliver(send, p)
 			if err != nil {
 				return acc, err
 			}
+			acc.Evicted = append(acc.Evicted, dropped...)
 			for _, inbox := range p.inboxes {
 				acc.Deliveries = append(acc.Deliveries, todevice.Delivery{Inbox: inbox, Position: event.Position})
-				arrived = append(arrived, arrival{inbox, event})
+				arrived = append(arrived, arrival{inbox, event, p.class == todevice.KeepLatest})
 			}
 		}
 	}
@@ -175,24 +176,34 @@ func (t *tx) rememberMessage(origin spec.ServerName, id string) (first bool, err
 }
 
 // deliver stores one message for all its inboxes under one position. The body of
-// a message to several devices is stored once.
-func (t *tx) deliver(send todevice.Send, p placement) (todevice.Event, error) {
-	event := todevice.Event{Position: t.position(), JSON: todevice.EventJSON(send.Sender, send.Type, p.content)}
+// a message to several devices is stored once. It gives what had to go for it.
+func (t *tx) deliver(send todevice.Send, p placement) (event todevice.Event, dropped []todevice.Dropped, err error) {
+	event = todevice.Event{Position: t.position(), JSON: todevice.EventJSON(send.Sender, send.Type, p.content)}
 	body := event.JSON
 	if len(p.inboxes) > 1 {
 		_, err := t.exec(`INSERT INTO broadcasts (position, event, waiting) VALUES (?, ?, ?)`, event.Position, body, len(p.inboxes))
 		if err != nil {
-			return event, fmt.Errorf("store the message: %w", err)
+			return event, nil, fmt.Errorf("store the message: %w", err)
 		}
 		body = nil
 	}
 	for _, inbox := range p.inboxes {
-		if _, err := t.exec(`INSERT INTO inboxes (inbox, position, event) VALUES (?, ?, ?)`, inbox, event.Position, body); err != nil {
-			return event, fmt.Errorf("store in inbox: %w", err)
+		_, err := t.exec(`INSERT INTO inboxes (inbox, position, event, expires) VALUES (?, ?, ?, ?)`,
+			inbox, event.Position, body, t.expires(p.class))
+		if err != nil {
+			return event, nil, fmt.Errorf("store in inbox: %w", err)
 		}
 		t.writer.backlog.add(inbox, len(body))
+		if p.class != todevice.KeepLatest {
+			continue
+		}
+		gone, err := t.evict(inbox)
+		if err != nil {
+			return event, nil, err
+		}
+		dropped = append(dropped, gone...)
 	}
-	return event, nil
+	return event, dropped, nil
 }
 
 // enqueue stores EDUs for other servers and names the server of each.

@@ -29,7 +29,8 @@ type arrivals struct {
 }
 
 // A reach says what an inbox holds: nothing above latest, nothing up to confirmed,
-// and above since exactly the recent events.
+// and above since exactly the recent events. Those that may go before they are confirmed
+// are never recent: so nothing has to be told here when they do.
 type reach struct {
 	latest, confirmed, since todevice.Position
 	recent                   []todevice.Event
@@ -39,6 +40,8 @@ type reach struct {
 type arrival struct {
 	inbox todevice.InboxID
 	event todevice.Event
+	// mayGo is true if the event may go before it is confirmed.
+	mayGo bool
 }
 
 func newArrivals() *arrivals {
@@ -67,7 +70,7 @@ func (a *arrivals) pending(inbox todevice.InboxID, after todevice.Position) (eve
 	return nil, true, a.generation // another sync of the device has confirmed them
 }
 
-// holdsUpTo tells whether there is something in an inbox up to a position, if that
+// holdsUpTo tells whether there may be something in an inbox up to a position, if that
 // is known.
 func (a *arrivals) holdsUpTo(inbox todevice.InboxID, upTo todevice.Position) (holds, known bool) {
 	a.mu.Lock()
@@ -102,7 +105,7 @@ func (a *arrivals) delivered(list []arrival) {
 		r.latest = new.event.Position
 		r.recent = append(r.recent, new.event)
 		a.bytes += len(new.event.JSON)
-		if len(r.recent) > recentEvents {
+		if new.mayGo || len(r.recent) > recentEvents {
 			a.drop(&r, len(r.recent))
 			r.since = r.latest
 		}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -15,7 +16,8 @@ import (
 func stored(t *testing.T, s *Store, inbox todevice.InboxID, after todevice.Position) []todevice.Event {
 	t.Helper()
 	rows, err := s.readers.Query(`SELECT i.position, coalesce(i.event, b.event) FROM inboxes i
-		LEFT JOIN broadcasts b ON b.position = i.position WHERE inbox = ? AND i.position > ? ORDER BY 1`, inbox, after)
+		LEFT JOIN broadcasts b ON b.position = i.position
+		WHERE inbox = ? AND i.position > ? AND coalesce(i.expires > ?, true) ORDER BY 1`, inbox, after, s.nowMillis())
 	events, err := collect(rows, err, func(rows *sql.Rows) (e todevice.Event, err error) {
 		err = rows.Scan(&e.Position, &e.JSON)
 		return e, err
@@ -27,11 +29,11 @@ func stored(t *testing.T, s *Store, inbox todevice.InboxID, after todevice.Posit
 }
 
 // What is remembered of inboxes must say what the tables say, after whatever was
-// sent, confirmed, read, deleted or forgotten.
+// sent, confirmed, read, deleted, evicted, expired or forgotten.
 func TestWhatIsRememberedIsWhatIsStored(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		s := newStore(t)
+		s, clock := newTimedStore(t)
 		ctx := context.Background()
 		var devices []todevice.Device
 		for i := range 4 {
@@ -40,7 +42,7 @@ func TestWhatIsRememberedIsWhatIsStored(t *testing.T) {
 		for step := range 150 {
 			d := devices[random.IntN(len(devices))]
 			position := todevice.Position(random.Int64N(int64(s.Head()) + 2))
-			switch random.IntN(12) {
+			switch random.IntN(16) {
 			case 0, 1, 2:
 				accept(t, s, todevice.Batch{Sends: []todevice.Send{to(step, [2]string{"bob", d.ID})}})
 			case 3:
@@ -63,9 +65,26 @@ func TestWhatIsRememberedIsWhatIsStored(t *testing.T) {
 				s.arrivals.mu.Lock()
 				s.arrivals.bytes = maxRecent // the next message is one too many
 				s.arrivals.mu.Unlock()
+			case 8:
+				burst := latest(step, [2]string{"bob", d.ID})
+				for range random.IntN(80) {
+					burst.Sends = append(burst.Sends, burst.Sends[0])
+				}
+				accept(t, s, burst)
+			case 9:
+				accept(t, s, latest(step, [2]string{"bob", "*"}))
+			case 10:
+				clock.pass(time.Duration(random.Int64N(int64(keepLatestFor))))
+			case 11:
+				expire(t, s)
+				// While an inbox drains its bytes are an estimate.
+				if remembered, counted := sizes(t, s, d.Inbox); remembered.rows != counted.rows {
+					t.Fatalf("seed %d, step %d: %d rows are remembered, there are %d", seed, step, remembered.rows, counted.rows)
+				}
 			default:
 				events, _, err := s.Pending(ctx, d.Inbox, position)
-				if want := stored(t, s, d.Inbox, position); err != nil || !(len(events) == 0 && len(want) == 0) && !reflect.DeepEqual(events, want) {
+				want := stored(t, s, d.Inbox, position)
+				if want = want[:min(len(want), maxPending)]; err != nil || !(len(events) == 0 && len(want) == 0) && !reflect.DeepEqual(events, want) {
 					t.Fatalf("seed %d, step %d: above %d there is %v, %v; stored is %v", seed, step, position, events, err, want)
 				}
 			}
@@ -76,13 +95,13 @@ func TestWhatIsRememberedIsWhatIsStored(t *testing.T) {
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	a := newArrivals()
 	for i := range 3 * maxArrivals {
-		a.delivered([]arrival{{todevice.InboxID(i), todevice.Event{Position: 1, JSON: make([]byte, 1000)}}})
+		a.delivered([]arrival{{inbox: todevice.InboxID(i), event: todevice.Event{Position: 1, JSON: make([]byte, 1000)}}})
 		if len(a.reaches) > maxArrivals || a.bytes > maxRecent {
 			t.Fatalf("%d inboxes and %d bytes are remembered", len(a.reaches), a.bytes)
 		}
 	}
 	for range 100 {
-		a.delivered([]arrival{{1, todevice.Event{Position: a.reaches[1].latest + 1}}})
+		a.delivered([]arrival{{inbox: 1, event: todevice.Event{Position: a.reaches[1].latest + 1}}})
 		if len(a.reaches[1].recent) > recentEvents {
 			t.Fatalf("%d events of one inbox are remembered", len(a.reaches[1].recent))
 		}

@@ -41,6 +41,13 @@ func (b *backlog) remove(inbox todevice.InboxID, rows int) {
 	}
 }
 
+// drop takes one row out whose bytes are known.
+func (b *backlog) drop(inbox todevice.InboxID, bytes int) {
+	if size, ok := b.sizes[inbox]; ok && size.rows > 0 {
+		b.sizes[inbox] = inboxSize{rows: size.rows - 1, bytes: max(size.bytes-int64(bytes), 0)}
+	}
+}
+
 func (b *backlog) forget(inbox todevice.InboxID) { delete(b.sizes, inbox) }
 
 func (b *backlog) forgetAll() { b.sizes = nil }

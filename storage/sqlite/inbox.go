@@ -17,7 +17,7 @@ const (
 
 // Pending gives the messages of an inbox after a position, oldest first: at most
 // 100, and no more once they are over 1 MiB together. more tells that others wait
-// behind them.
+// behind them. Messages whose time is over are not given, removed or not.
 func (s *Store) Pending(ctx context.Context, inbox todevice.InboxID, after todevice.Position) (events []todevice.Event, more bool, err error) {
 	events, known, generation := s.arrivals.pending(inbox, after)
 	if known {
@@ -25,7 +25,8 @@ func (s *Store) Pending(ctx context.Context, inbox todevice.InboxID, after todev
 	}
 	rows, err := s.query(ctx, `SELECT i.position, coalesce(i.event, b.event)
 		FROM inboxes i LEFT JOIN broadcasts b ON i.event IS NULL AND b.position = i.position
-		WHERE i.inbox = ? AND i.position > ? ORDER BY i.position LIMIT ?`, inbox, after, maxPending+1)
+		WHERE i.inbox = ? AND i.position > ? AND (i.expires IS NULL OR i.expires > ?)
+		ORDER BY i.position LIMIT ?`, inbox, after, s.nowMillis(), maxPending+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("read the inbox: %w", err)
 	}

@@ -9,9 +9,10 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-// A placement is one content and the inboxes it goes to.
+// A placement is one content and the inboxes it goes to, all for its class.
 type placement struct {
 	content json.RawMessage
+	class   todevice.Class
 	inboxes []todevice.InboxID
 }
 
@@ -63,12 +64,12 @@ func (t *tx) recipients(run []todevice.Message) ([]placement, error) {
 		if errors.Is(err, sql.ErrNoRows) {
 			return []placement{{}}, nil
 		}
-		return []placement{{content: run[0].Content, inboxes: []todevice.InboxID{inbox}}}, err
+		return []placement{{content: run[0].Content, class: run[0].Class, inboxes: []todevice.InboxID{inbox}}}, err
 	}
 	placements := make([]placement, len(run))
 	byDevice := make(map[string]*placement, len(run))
 	for i := range run {
-		placements[i].content = run[i].Content
+		placements[i].content, placements[i].class = run[i].Content, run[i].Class
 		byDevice[run[i].Device] = &placements[i]
 	}
 	devices, err := t.devices(run[0].To.Localpart)
