@@ -45,6 +45,9 @@
 //     confirm in time.
 //   - With wait_for_ack=true the answer message_offline says that no device was
 //     online, also where the message is kept.
+//   - With enable_offline_messaging a message is kept for a device that is online until it
+//     has confirmed it, and for any other as one of the latest (todevice.KeepLatest): 200
+//     for each device, of all senders, for seven days from when the server accepted them.
 //
 // Beyond the vendors' API, the destination of a peer message may be a full Matrix
 // user ID, here or on another server, of up to 255 bytes. An uid that could be read

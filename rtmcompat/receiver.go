@@ -15,10 +15,14 @@ type receiver struct {
 	remote bool
 	// online is true if a device of a local user was there a moment ago.
 	online bool
-	// devices are the IDs to address: todevice.AllDevices, or those now online.
+	// devices are the IDs to address: todevice.AllDevices of a user of another server,
+	// those now online of a local one.
 	devices []string
 	// class is that of a message to them.
 	class todevice.Class
+	// others is true if the message is kept for devices that are not online, as one of
+	// the latest.
+	others bool
 }
 
 // receiver finds the receiver of a message. An uid of the app that messages shall
@@ -42,31 +46,31 @@ func (s *Server) receiver(ctx context.Context, app App, m peerMessage) (receiver
 			return receiver{}, fmt.Errorf("make the device of an RTM user: %w", err)
 		}
 	}
-	online, err := s.onlineDevices(ctx, user)
+	online, others, err := s.onlineDevices(ctx, user)
 	if err != nil {
 		return receiver{}, err
 	}
 	to := receiver{user: user, online: len(online) > 0, devices: online, class: todevice.OnlineOnly}
 	switch {
 	case m.keep:
-		to.devices, to.class = []string{todevice.AllDevices}, todevice.KeepConfirmed
+		to.class, to.others = todevice.KeepConfirmed, others
 	case m.key != "":
 		to.class = todevice.KeepConfirmed // its repetition asks whether it was confirmed
 	}
 	return to, nil
 }
 
-// onlineDevices gives the IDs of a local user's devices that are there now.
-func (s *Server) onlineDevices(ctx context.Context, user todevice.UserID) ([]string, error) {
+// onlineDevices gives the IDs of a local user's devices that are there now, and tells
+// whether there are others.
+func (s *Server) onlineDevices(ctx context.Context, user todevice.UserID) (online []string, others bool, err error) {
 	devices, err := s.store.UserDevices(ctx, user.Localpart)
 	if err != nil {
-		return nil, fmt.Errorf("find the devices of a receiver: %w", err)
+		return nil, false, fmt.Errorf("find the devices of a receiver: %w", err)
 	}
-	var online []string
 	for _, device := range devices {
 		if s.notifier.Online(device.Inbox) {
 			online = append(online, device.ID)
 		}
 	}
-	return online, nil
+	return online, len(online) < len(devices), nil
 }

@@ -102,13 +102,21 @@ func tooLarge() error {
 	return invalid(fmt.Sprintf("payload is too large: escaped as JSON, the message exceeds %d bytes", todevice.MaxContent))
 }
 
-// send sends the content to the receiver's devices. Where there are none, only a
-// request with a key is remembered.
-func (s *Server) send(ctx context.Context, from todevice.UserID, to receiver, content json.RawMessage, request *todevice.RTMRequest) (todevice.Accepted, error) {
-	var messages []todevice.Message
+// messages are the content for each of the receiver's devices.
+func (to receiver) messages(content json.RawMessage) (messages []todevice.Message) {
 	for _, device := range to.devices {
 		messages = append(messages, todevice.Message{To: to.user, Device: device, Content: content, Class: to.class})
 	}
+	if to.others {
+		messages = append(messages, todevice.Message{To: to.user, Device: todevice.AllDevices, Content: content, Class: todevice.KeepLatest})
+	}
+	return messages
+}
+
+// send sends the content to the receiver's devices. Where there are none, only a
+// request with a key is remembered.
+func (s *Server) send(ctx context.Context, from todevice.UserID, to receiver, content json.RawMessage, request *todevice.RTMRequest) (todevice.Accepted, error) {
+	messages := to.messages(content)
 	batch := todevice.Batch{Source: todevice.Source{RTM: request}}
 	switch {
 	case len(messages) > 0:
