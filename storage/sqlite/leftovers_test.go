@@ -85,6 +85,7 @@ func equip(t testing.TB, s *Store, d, sender todevice.Device) {
 	if _, err := s.BeginRTMSession(t.Context(), todevice.RTMSession{Device: d, App: "app", UID: d.User.Localpart, SID: "sid"}); err != nil {
 		t.Fatal(err)
 	}
+	accept(t, s, latest(4, [2]string{d.User.Localpart, todevice.AllDevices}))
 	key := todevice.RTMRequest{App: "app", Sender: sender.User.Localpart, Key: d.User.Localpart + " " + d.ID}
 	accept(t, s, todevice.Batch{Source: todevice.Source{RTM: &key}, Sends: []todevice.Send{to(3, [2]string{d.User.Localpart, d.ID})}})
 	err := s.SetAccountData(context.Background(), d.User.Localpart, deviceDataPrefix+d.ID, json.RawMessage(`{"is_silenced":true}`))
