@@ -65,6 +65,6 @@ func (s *Server) Online(ctx context.Context, user todevice.UserID) (bool, error)
 	if user.Server != s.name {
 		return false, nil
 	}
-	online, err := s.onlineDevices(ctx, user)
+	online, _, err := s.onlineDevices(ctx, user)
 	return len(online) > 0, err
 }
