@@ -42,6 +42,9 @@ func TestWhatIsRememberedIsWhatIsStored(t *testing.T) {
 		for step := range 150 {
 			d := devices[random.IntN(len(devices))]
 			position := todevice.Position(random.Int64N(int64(s.Head()) + 2))
+			if random.IntN(2) == 0 {
+				position = max(s.Head()-todevice.Position(random.IntN(10)), 0)
+			}
 			switch random.IntN(16) {
 			case 0, 1, 2:
 				accept(t, s, todevice.Batch{Sends: []todevice.Send{to(step, [2]string{"bob", d.ID})}})

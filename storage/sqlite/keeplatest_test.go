@@ -372,6 +372,18 @@ func TestWhatIsGoneIsNotGivenFromMemory(t *testing.T) {
 		t.Errorf("confirmed %d, %v; want 5", n, err)
 	}
 	checkBacklog(t, s, bob.Inbox)
+
+	since := s.Head() // the device has read up to here
+	for n := 1; n <= 3; n++ {
+		accept(t, s, latest(n, [2]string{"bob", "B"}))
+		accept(t, s, todevice.Batch{Sends: []todevice.Send{to(-n, [2]string{"bob", "B"})}})
+	}
+	for _, want := range []int{6, 3} {
+		if events, _, err := s.Pending(context.Background(), bob.Inbox, since); len(events) != want || err != nil {
+			t.Errorf("%d wait, %v; want %d", len(events), err, want)
+		}
+		clock.pass(keepLatestFor)
+	}
 }
 
 func TestAnOrdinaryMessageCostsNoStatementMore(t *testing.T) {
