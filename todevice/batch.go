@@ -18,6 +18,8 @@ type Batch struct {
 	// order.
 	DeviceLists []DeviceListUpdate
 	SigningKeys []SigningKeyUpdate
+	// Records are kept for the histories of RTM apps.
+	Records []RTMRecord
 }
 
 // Empty tells whether the batch leaves nothing behind: no message, and no memory of its
@@ -28,7 +30,7 @@ func (b Batch) Empty() bool {
 			return false
 		}
 	}
-	return b.Source == Source{} && len(b.EDUs)+len(b.DeviceLists)+len(b.SigningKeys) == 0
+	return b.Source == Source{} && len(b.EDUs)+len(b.DeviceLists)+len(b.SigningKeys)+len(b.Records) == 0
 }
 
 // A Source names the request a batch came from, so that its repetition can be

@@ -70,6 +70,9 @@ func (t *tx) accept(b todevice.Batch) (acc todevice.Accepted, err error) {
 	if err := t.rememberDeliveries(b.Source.RTM, acc.Deliveries); err != nil {
 		return acc, err
 	}
+	if err := t.keepRecords(b.Records); err != nil {
+		return acc, fmt.Errorf("keep for the history: %w", err)
+	}
 	t.afterCommit(func() { t.writer.store.arrivals.delivered(arrived) })
 	if err := t.acquaintAll(b); err != nil {
 		return acc, fmt.Errorf("note who knows whom: %w", err)

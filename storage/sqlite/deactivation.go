@@ -12,6 +12,14 @@ import (
 // tell those interested that the devices are gone. It fails with
 // todevice.ErrUnknownUser, or with todevice.ErrUserDeactivated if that was done before.
 func (s *Store) Deactivate(ctx context.Context, localpart string) (gone []todevice.InboxID, err error) {
+	// A long history goes first, or all would wait for its removal. Who is no user may
+	// have a history, too, and keeps it.
+	if err = s.knownUser(ctx, localpart); err == nil {
+		err = s.shortenHistoryOf(ctx, todevice.UserID{Localpart: localpart, Server: s.serverName})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("deactivate: %w", err)
+	}
 	err = s.write(ctx, func(t *tx) (err error) {
 		gone, err = t.deactivate(localpart)
 		return err
@@ -34,7 +42,11 @@ func (t *tx) deactivate(localpart string) (gone []todevice.InboxID, err error) {
 	if err != nil {
 		return nil, err
 	}
-	id := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}.String()
+	user := todevice.UserID{Localpart: localpart, Server: t.writer.store.serverName}
+	if err := t.forgetHistoryOf(user); err != nil {
+		return nil, err
+	}
+	id := user.String()
 	keys, err := t.exec(`DELETE FROM cross_signing_keys WHERE user_id = ?`, id)
 	if err == nil && keys > 0 {
 		err = t.deviceChanged(localpart, "", true)

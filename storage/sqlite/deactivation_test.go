@@ -42,6 +42,9 @@ func fillUser(t testing.TB, s *Store, bob, alice todevice.Device) {
 	backUp(t, s, "alice", 1)
 	for _, sender := range []string{"alice", "bob"} {
 		accept(t, s, todevice.Batch{Source: todevice.Source{RTM: &todevice.RTMRequest{App: "app", Sender: sender, Key: "k"}}})
+		accept(t, s, todevice.Batch{Records: []todevice.RTMRecord{
+			record(sender, "@carol:"+here), record("carol", "@"+sender+":"+here), record(sender, "room"),
+		}})
 	}
 	name := "Bob"
 	_, filtered := s.MakeFilter(ctx, "bob", json.RawMessage(`{}`))
@@ -57,6 +60,8 @@ func fillUser(t testing.TB, s *Store, bob, alice todevice.Device) {
 		s.NoteInterest(ctx, "bob", []todevice.UserID{alice.User}),
 		s.NoteInterest(ctx, "alice", []todevice.UserID{bob.User}),
 		s.NoteRemoteInterest(ctx, there, []string{"bob"}),
+		s.NoteInChannel(ctx, "app", bob.User, "room"),
+		s.NoteInChannel(ctx, "app", alice.User, "room"),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -99,6 +104,11 @@ func TestDeactivationLeavesOnlyTheNameAndWhatIsToBeTold(t *testing.T) {
 	for _, place := range others {
 		if strings.HasSuffix(place, ".localpart") && !slices.Contains(mentions(t, s, alice.User), place) {
 			t.Errorf("another user has lost %s", place)
+		}
+	}
+	for place, n := range map[string]int{"rtm_history": 3, "rtm_channel_visits": 1} {
+		if got := rows(t, s, place); got != n {
+			t.Errorf("%d rows of %s are left, want the %d of another user", got, place, n)
 		}
 	}
 	if n := rows(t, s, "broadcasts") + rows(t, s, "inboxes"); n != 0 {

@@ -45,6 +45,10 @@ type Options struct {
 	MaxBackupBytes int64
 	// MaxDevices bounds the devices of one user, 0 stands for 1000.
 	MaxDevices int
+	// HistoryAge and HistoryBytes bound the history of each RTM app. 0 stands for 7 days
+	// and 2 GiB.
+	HistoryAge   time.Duration
+	HistoryBytes int64
 	// Waiting, if not nil, is told of servers for which device list updates wait, that
 	// no batch has brought.
 	Waiting func(servers []spec.ServerName)
@@ -69,6 +73,7 @@ type Store struct {
 	limits     inboxSize
 	backups    backupSize // of one user, at most
 	maxDevices int        // of one user
+	history    historyLimits
 	waiting    func([]spec.ServerName)
 	changed    func(localparts []string)
 	webhooks   []todevice.RTMWebhook
@@ -103,6 +108,7 @@ func Open(path string, o Options) (*Store, error) {
 		limits:     inboxSize{rows: o.MaxInboxRows, bytes: o.MaxInboxBytes},
 		backups:    backupSize{keys: o.MaxBackupKeys, bytes: o.MaxBackupBytes},
 		maxDevices: o.MaxDevices,
+		history:    historyLimits{age: o.HistoryAge, bytes: o.HistoryBytes},
 		waiting:    o.Waiting,
 		changed:    o.Changed,
 		webhooks:   o.Webhooks,
@@ -127,6 +133,12 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if s.maxDevices == 0 {
 		s.maxDevices = 1000
+	}
+	if s.history.age == 0 {
+		s.history.age = 7 * 24 * time.Hour
+	}
+	if s.history.bytes == 0 {
+		s.history.bytes = 2 << 30
 	}
 	if s.backups.keys == 0 {
 		s.backups.keys = 500_000

@@ -28,8 +28,8 @@ const sweepRows = 1000
 // Sweep forgets which requests, transactions and messages were accepted, and which
 // servers asked for keys, longer ago than it is to be remembered; and OpenID and login
 // tokens that have expired, old dead letters, device lists that concern nobody any
-// more, and what a crash has left of deleted key backups. It gives the number of rows
-// removed.
+// more, what is too old or too much of RTM histories, and what a crash has left of
+// deleted key backups. It gives the number of rows removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
 	for rows := int64(sweepRows); rows == sweepRows; removed += rows {
 		err := s.write(ctx, func(t *tx) (err error) {
@@ -60,6 +60,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			(SELECT hash FROM openid_tokens WHERE expires < ? LIMIT ?)`, 0},
 		{`DELETE FROM login_tokens WHERE hash IN
 			(SELECT hash FROM login_tokens WHERE expires < ? LIMIT ?)`, 0},
+		{`DELETE FROM rtm_channel_visits WHERE (app, channel, user_id) IN
+			(SELECT app, channel, user_id FROM rtm_channel_visits WHERE at < ? LIMIT ?)`, keepVisits},
 		{`DELETE FROM dead_letters WHERE position IN
 			(SELECT position FROM dead_letters WHERE at < ? LIMIT ?)`, keepDeadLetters},
 	} {
@@ -73,8 +75,12 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			}
 		}
 	}
+	records, err := s.sweepHistory(ctx, now)
+	if err != nil {
+		return removed + records, fmt.Errorf("sweep: %w", err)
+	}
 	keys, err := s.removeDeletedBackups(ctx)
-	return removed + keys, err
+	return removed + records + keys, err
 }
 
 // loseInterest ends interest that was last shown before a time, some of it, and has
