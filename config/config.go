@@ -119,6 +119,7 @@ func Default() Config {
 		Federation: Federation{Listen: "127.0.0.1:8448", VerifyCertificates: true, MaxBackoff: time.Hour},
 		RateLimits: RateLimits{Enabled: true, SendsPerSecond: 100, SendBurst: 1000},
 		Quotas:     Quotas{InboxMessages: 100_000, InboxBytes: 256 << 20},
+		RTM:        RTM{History: RTMHistory{Keep: 7 * 24 * time.Hour, MaxBytes: 2 << 30}},
 		TURN:       TURN{Lifetime: 24 * time.Hour},
 		Log:        Log{Level: "info", Format: "text"},
 	}

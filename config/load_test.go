@@ -32,8 +32,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Quotas:       Quotas{InboxMessages: 4, InboxBytes: 5},
 		RTM: RTM{Apps: []RTMApp{{
 			ID: strings.Repeat("1", 32), Certificate: strings.Repeat("C", 32), Namespace: &namespace,
-			Keys: []RTMKey{{Key: "a", Secret: "b"}, {Key: "c", Secret: `d" #: `}},
-		}}},
+			Keys: []RTMKey{{Key: "a", Secret: "b"}, {Key: "c", Secret: `d" #: `}}, OpenHistory: true,
+		}}, History: RTMHistory{Keep: 36 * time.Hour, MaxBytes: 6}},
 		TURN:    TURN{URIs: []string{"turn:a.example", "turns:b.example:5349?transport=tcp"}, SharedSecret: "t", Lifetime: time.Hour},
 		Metrics: Metrics{Listen: "[::1]:9090"},
 		Log:     Log{Level: "warn", Format: "json"},
@@ -68,6 +68,8 @@ rtm:
     - {key: a, secret: b}
     - key: c
       secret: "d\" #: "
+    open_history: true
+  history: {keep: 36h, max_bytes: 6}
 turn:
   uris: ["turn:a.example", "turns:b.example:5349?transport=tcp"]
   shared_secret: t

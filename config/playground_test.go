@@ -21,7 +21,7 @@ func TestPlaygroundIsOnLoopbackAndOpen(t *testing.T) {
 	if app.Certificate == "" || len(app.Keys) != 1 || app.Keys[0].Secret == "" {
 		t.Errorf("the app is not complete: %+v", app)
 	}
-	c.RTM, c.Registration, c.DataDir = RTM{}, Registration{}, Default().DataDir
+	c.RTM.Apps, c.Registration, c.DataDir = nil, Registration{}, Default().DataDir
 	if !reflect.DeepEqual(c, Default()) {
 		t.Errorf("the rest is not the default: %+v", c)
 	}

@@ -1,13 +1,24 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // RTM is the door for programs written for the RTM API.
 type RTM struct {
 	Apps []RTMApp `yaml:"apps"`
 	// SessionAddress is where clients of the SDK open their WebSocket, host:port; "" for
 	// where they have found the gateway.
-	SessionAddress string `yaml:"session_address"`
+	SessionAddress string     `yaml:"session_address"`
+	History        RTMHistory `yaml:"history"`
+}
+
+// RTMHistory bounds what is kept of the messages of each app that are to be.
+type RTMHistory struct {
+	Keep time.Duration `yaml:"keep"`
+	// MaxBytes counts payloads and names, and 256 bytes for each message.
+	MaxBytes int64 `yaml:"max_bytes"`
 }
 
 // RTMApp is one RTM application. Its users are Matrix users under a prefix that
@@ -21,6 +32,8 @@ type RTMApp struct {
 	// Namespace is nil where the file does not say; see [RTMApp.UserPrefix].
 	Namespace *string  `yaml:"namespace"`
 	Keys      []RTMKey `yaml:"keys"`
+	// OpenHistory lets each user of the app read its whole history.
+	OpenHistory bool `yaml:"open_history"`
 }
 
 // RTMKey is a name and password with which a program of the operator's calls the

@@ -96,6 +96,7 @@ func (c Config) checkLimits(found *mistakes) {
 		{"rate_limits.send_burst", int64(c.RateLimits.SendBurst), 1_000_000},
 		{"quotas.inbox_messages", int64(c.Quotas.InboxMessages), 1_000_000_000},
 		{"quotas.inbox_bytes", c.Quotas.InboxBytes, 1 << 40},
+		{"rtm.history.max_bytes", c.RTM.History.MaxBytes, 1 << 40},
 	} {
 		if number.value < 1 || number.value > number.max {
 			found.add(number.path, fmt.Sprintf("want a number from 1 to %d", number.max))

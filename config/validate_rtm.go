@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
@@ -12,6 +13,9 @@ import (
 func (r RTM) check(server spec.ServerName, found *mistakes) {
 	for i, app := range r.Apps {
 		app.check(appPath(i), server, found)
+	}
+	if r.History.Keep < time.Minute {
+		found.add("rtm.history.keep", "want 1m or more")
 	}
 	r.checkUnique(found)
 	r.checkNamespaces(found)

@@ -28,6 +28,8 @@ type App struct {
 	// of two apps, it is the longer one's alone: no app speaks for another's users.
 	Namespace string
 	Keys      []Key
+	// OpenHistory lets a token of any user of the app read all of its history.
+	OpenHistory bool
 }
 
 // A Key may send as any user of its app. The vendors call the parts customer ID

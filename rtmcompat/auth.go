@@ -11,6 +11,10 @@ import (
 // A caller is who a request comes from, its credentials checked.
 type caller struct {
 	app App
+	// uid is the user a token is for, "" for whoever holds a key of the app.
+	uid string
+	// credential tells callers apart: the hash of a key, or the uid of tokens.
+	credential string
 	// requestID is the one the answer will carry.
 	requestID string
 }
@@ -39,38 +43,53 @@ func digest(key, secret string) [sha256.Size]byte {
 }
 
 // authenticate finds the app in the path, if the request carries a key of it, or a
-// token of the app for the user in the path. Beside a good key a token is not looked
-// at. Whether an app exists is told only to those who hold a key of some app here.
-func (s *Server) authenticate(r *http.Request) (App, error) {
+// token of the app for the user in the path. So a token opens nothing that has no user in
+// its path.
+func (s *Server) authenticate(r *http.Request) (caller, error) {
+	c, err := s.authenticateAnyUser(r)
+	if err != nil || c.uid == "" {
+		return c, err
+	}
+	if user, err := httpapi.PathVar(r, "userId"); err != nil || user != c.uid {
+		return caller{}, unauthorized("the token is for another user", errOtherUser)
+	}
+	return c, nil
+}
+
+// authenticateAnyUser lets in tokens of any user of the app, too, for endpoints that ask
+// for themselves what the user may do. Beside a good key a token is not looked at.
+// Whether an app exists is told only to those who hold a key of some app here.
+func (s *Server) authenticateAnyUser(r *http.Request) (caller, error) {
 	appID, err := httpapi.PathVar(r, "appId")
 	if err != nil {
-		return App{}, invalid("the app ID is not valid percent-encoded UTF-8")
+		return caller{}, invalid("the app ID is not valid percent-encoded UTF-8")
 	}
-	known, allowed := s.check(r, appID)
+	presented, known, allowed := s.check(r, appID)
 	app, exists := s.apps[appID]
 	switch {
 	case exists && allowed:
-		return app, nil
+		return caller{app: app, credential: "key " + string(presented[:])}, nil
 	case !exists && known:
-		return App{}, &refusal{status: http.StatusUnauthorized, code: codeAppNotFound, message: "there is no such app here"}
+		return caller{}, &refusal{status: http.StatusUnauthorized, code: codeAppNotFound, message: "there is no such app here"}
 	default:
-		return app, checkToken(r, app)
+		uid, err := checkToken(r, app)
+		return caller{app: app, uid: uid, credential: "uid " + uid}, err
 	}
 }
 
-// check tells whether the request carries a key of any app, and whether it carries
-// one of this app. It looks at every key there is, found or not, and each in
+// check gives the hash of the key that the request carries, and tells whether it is one
+// of any app, and whether it is one of this app. It looks at every key there is, found or not, and each in
 // constant time.
-func (s *Server) check(r *http.Request, appID string) (known, allowed bool) {
+func (s *Server) check(r *http.Request, appID string) (presented [sha256.Size]byte, known, allowed bool) {
 	key, secret, ok := r.BasicAuth()
 	if !ok {
-		return false, false
+		return presented, false, false
 	}
-	presented := digest(key, secret)
+	presented = digest(key, secret)
 	for _, c := range s.credentials {
 		same := subtle.ConstantTimeCompare(presented[:], c.digest[:]) == 1
 		known = known || same
 		allowed = allowed || same && c.appID == appID
 	}
-	return known, allowed
+	return presented, known, allowed
 }

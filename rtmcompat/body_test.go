@@ -16,6 +16,7 @@ func TestBodiesAreValidated(t *testing.T) {
 		{"least", `{"destination":"bob","payload":"x"}`, ""},
 		{"all", `{"destination":"bob","payload":"x","enable_offline_messaging":false,"enable_historical_messaging":false}`, ""},
 		{"offline", `{"destination":"bob","payload":"x","enable_offline_messaging":true}`, ""},
+		{"historical", `{"destination":"bob","payload":"x","enable_historical_messaging":true}`, ""},
 		{"spaces between", " {\n\"destination\" : \"bob\" ,\t\"payload\" : \"x\" , \"enable_offline_messaging\" : true } \n", ""},
 		{"unknown fields", object("offSet", 1, "history", []any{"x"}, "wait_for_ack", "perhaps"), ""},
 		{"key written with escapes", `{"destin\u0061tion":"bob","payload":"x"}`, ""},
@@ -101,13 +102,6 @@ func TestBodiesAreValidated(t *testing.T) {
 	}
 }
 
-func TestAMessageForTheHistoryIsNotSentWithoutOne(t *testing.T) {
-	r := newRig(t)
-	body := object("enable_historical_messaging", true, "enable_offline_messaging", true)
-	r.do(request(peerPath("alice"), body)).want(t, http.StatusBadRequest, "invalid_parameter")
-	r.wantPayloads(r.device(namespace+"bob", "RTM"))
-}
-
 func TestTheHintNamesWhatIsWrong(t *testing.T) {
 	cases := map[string]string{
 		`[]`:                    "the body is not a JSON object",
@@ -119,7 +113,6 @@ func TestTheHintNamesWhatIsWrong(t *testing.T) {
 		object("payload", strings.Repeat("\x01", 32768)): "payload is too large: escaped as JSON, the message exceeds 65536 bytes",
 		object("enable_offline_messaging", "true"):       "enable_offline_messaging must be true or false",
 		`{"destination":"bob","payload":"\ud800"}`:       "payload has an unpaired surrogate",
-		object("enable_historical_messaging", true):      "history is not supported by this server yet",
 	}
 	r := newRig(t)
 	for body, hint := range cases {

@@ -14,7 +14,8 @@
 //     request_id is the same. An answer other than 200 has the result "failed", a
 //     code (see the constants beginning with "code") and a message for people.
 //   - A key of the app may do everything, as any user. A token may do what has its user
-//     in the path, and nothing else. An app without certificate has no good tokens.
+//     in the path, and read of the history what concerns its user (see below); nothing
+//     else. An app without certificate has no good tokens.
 //   - A good key is enough, whatever token is beside it. Else the headers x-ar-token and
 //     x-ar-uid count, or x-agora-token and x-agora-uid, which mean the same: what of them
 //     comes more than once must have one value. Without a token there, that of
@@ -36,8 +37,8 @@
 //     What was sent under it is not sent again: a repetition has the same answer with the
 //     same request_id. With wait_for_ack=true it waits anew for the confirmation of the
 //     message that was sent, and says message_delivered where that came meanwhile. Another
-//     destination, payload or enable_offline_messaging under the key is refused with 409
-//     (conflict). Spaces, unknown keys of the body and wait_for_ack make no other request.
+//     destination, payload, enable_offline_messaging or enable_historical_messaging under
+//     the key is refused with 409 (conflict). Spaces, unknown keys of the body and wait_for_ack make no other request.
 //     An answer other than 200 is not remembered: what was refused may be tried again.
 //     What a deactivated sender asked for is forgotten with the account.
 //   - wait_for_ack=true for a user of another server answers message_sent, since
@@ -49,11 +50,31 @@
 //     has confirmed it, and for any other as one of the latest (todevice.KeepLatest): 200
 //     for each device, of all senders, for seven days from when the server accepted them.
 //
+// Of the history, which holds what was sent with enable_historical_messaging:
+//
+//   - A message is kept in the commit that accepts it, once for each request with a key,
+//     also where nobody is there to receive it. It is found until it is too old, or makes
+//     room for newer ones of its app. Of a deactivated user nothing is left, neither what
+//     they sent nor what they were sent.
+//   - A key reads everything. A token reads what its user sent or was sent, and channels
+//     its user is or was in; where a name is that of a user and of a channel, the one of
+//     the two that it may read. What is none of this is refused with 401 (unauthorized).
+//     App.OpenHistory lets a token read as a key does.
+//   - Times are of RFC 3339, in UTC written "Z", with a fraction or without; both ends
+//     count. limit is 1 to 100, and 20 where it is left out; offset is 0 to 2147483647.
+//   - A destination is a user or a channel, or both: message_type tells. One that reads as
+//     a Matrix user ID is that user, and still a channel. As a source it is that user, too,
+//     but to a token whose own uid it is.
+//   - A user of the app is told by uid, every other by the whole Matrix user ID.
+//   - In the query of a count, a pair of double quotes around a value is taken off, and
+//     "+" is a space.
+//   - The handle of a query is the query itself, sealed for the app and for the key or the
+//     uid that made it. It is good for an hour, over restarts, too. Then, and to others, it
+//     is 404 (not_found). The result is read anew each time, and always ready (ok).
+//
 // Beyond the vendors' API, the destination of a peer message may be a full Matrix
 // user ID, here or on another server, of up to 255 bytes. An uid that could be read
 // as one (it begins with "@" and ends with ":" and a server name) is taken for one.
 //
-// Not there yet: channels, events, sessions, and history. A message that
-// asks for history (enable_historical_messaging) is refused with 400 rather than
-// sent and forgotten.
+// Not there yet: channels, events and sessions.
 package rtmcompat

@@ -19,8 +19,28 @@ func endpoint[Query, Answer any](
 	read func(*http.Request) (Query, error),
 	do func(context.Context, caller, Query) (Answer, error),
 ) http.Handler {
+	return authenticated(s, s.authenticate, read, do)
+}
+
+// userEndpoint is endpoint where a token of any user of the app is let in: do must ask
+// what the user may do.
+func userEndpoint[Query, Answer any](
+	s *Server,
+	read func(*http.Request) (Query, error),
+	do func(context.Context, caller, Query) (Answer, error),
+) http.Handler {
+	return authenticated(s, s.authenticateAnyUser, read, do)
+}
+
+func authenticated[Query, Answer any](
+	s *Server,
+	authenticate func(*http.Request) (caller, error),
+	read func(*http.Request) (Query, error),
+	do func(context.Context, caller, Query) (Answer, error),
+) http.Handler {
 	return s.identified(func(w http.ResponseWriter, r *http.Request, requestID string) {
-		app, err := s.authenticate(r)
+		c, err := authenticate(r)
+		c.requestID = requestID
 		if err != nil {
 			s.logRefusal(requestID, err)
 			w.Header().Set("WWW-Authenticate", `Basic realm="RTM", charset="UTF-8"`)
@@ -32,7 +52,7 @@ func endpoint[Query, Answer any](
 			return query, failure(requestID, err)
 		}
 		identifiedDo := func(ctx context.Context, query Query) (Answer, error) {
-			answer, err := do(ctx, caller{app: app, requestID: requestID}, query)
+			answer, err := do(ctx, c, query)
 			if named, ok := any(answer).(interface{ answerID() string }); ok && err == nil {
 				w.Header().Set("X-Request-ID", named.answerID())
 			}

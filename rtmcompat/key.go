@@ -47,8 +47,11 @@ func (m peerMessage) request(c caller, from todevice.UserID) *todevice.RTMReques
 		return nil
 	}
 	// With the key, so that a short payload cannot be guessed from the hash.
-	body := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %t", m.key, m.destination, m.payload, m.keep))
-	return &todevice.RTMRequest{App: c.app.ID, Sender: from.Localpart, Key: m.key, Body: body, AnswerID: c.requestID}
+	body := fmt.Appendf(nil, "%q %q %q %t", m.key, m.destination, m.payload, m.keep)
+	if m.record {
+		body = append(body, " recorded"...)
+	}
+	return &todevice.RTMRequest{App: c.app.ID, Sender: from.Localpart, Key: m.key, Body: sha256.Sum256(body), AnswerID: c.requestID}
 }
 
 // before gives the answer to an earlier request of the same key, nil where there was

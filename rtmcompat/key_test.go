@@ -39,6 +39,7 @@ func TestARepeatedKeyHasTheSameAnswerAndSendsNothing(t *testing.T) {
 		{"other key", keyed("k", "", kept), keyed("K", "", kept), 2, 200, "message_sent"},
 		{"other payload", keyed("k", "", kept), keyed("k", "", object("enable_offline_messaging", true, "payload", "x")), 1, 409, "conflict"},
 		{"other receiver", keyed("k", "", kept), keyed("k", "", object("enable_offline_messaging", true, "destination", "eve")), 1, 409, "conflict"},
+		{"also for the history", keyed("k", "", kept), keyed("k", "", object("enable_offline_messaging", true, "enable_historical_messaging", true)), 1, 409, "conflict"},
 		{"not to be kept", keyed("k", "", kept), keyed("k", "", object()), 1, 409, "conflict"},
 	}
 	for _, c := range cases {

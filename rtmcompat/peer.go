@@ -16,6 +16,8 @@ type peerMessage struct {
 	payload     string
 	// keep is true if a receiver that is offline gets the message later.
 	keep bool
+	// record is true if the message is kept for the app's history.
+	record bool
 	// wait is true if the answer waits for the receiver's confirmation.
 	wait bool
 	// key is what the caller calls the request, so as to repeat it; "" for no name.
@@ -77,7 +79,8 @@ func (o object) peerMessage() (m peerMessage, err error) {
 	if m.keep, err = o.flag("enable_offline_messaging"); err != nil {
 		return m, err
 	}
-	return m, o.refuseHistory()
+	m.record, err = o.flag("enable_historical_messaging")
+	return m, err
 }
 
 func (o object) payload() (string, error) {
@@ -91,14 +94,4 @@ func (o object) payload() (string, error) {
 		return "", invalid(fmt.Sprintf("payload exceeds %d bytes", maxPayload))
 	}
 	return payload, nil
-}
-
-// refuseHistory refuses a message that shall be kept for the history: to send it
-// and forget it would be another thing than was asked for.
-func (o object) refuseHistory() error {
-	keep, err := o.flag("enable_historical_messaging")
-	if err == nil && keep {
-		err = invalid("history is not supported by this server yet")
-	}
-	return err
 }

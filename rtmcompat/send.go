@@ -59,7 +59,8 @@ func (s *Server) sendOnce(ctx context.Context, c caller, from todevice.UserID, m
 	if err != nil {
 		return nil, err
 	}
-	content, err := peerContent(c.app, m)
+	now := time.Now().Truncate(time.Millisecond)
+	content, err := peerContent(c.app, m, now)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,11 @@ func (s *Server) sendOnce(ctx context.Context, c caller, from todevice.UserID, m
 	if request != nil {
 		request.Offline = offline
 	}
-	accepted, err := s.send(ctx, from, to, content, request)
+	var records []todevice.RTMRecord
+	if m.record {
+		records = []todevice.RTMRecord{{App: c.app.ID, Source: from, To: to.user, Payload: m.payload, At: now}}
+	}
+	accepted, err := s.send(ctx, from, to, content, request, records)
 	if err != nil || accepted.Repeated {
 		return accepted.Before, err
 	}
@@ -76,13 +81,13 @@ func (s *Server) sendOnce(ctx context.Context, c caller, from todevice.UserID, m
 	return &todevice.RTMAnswer{ID: c.requestID, Offline: offline, Deliveries: accepted.Deliveries}, nil
 }
 
-func peerContent(app App, m peerMessage) (json.RawMessage, error) {
+func peerContent(app App, m peerMessage, now time.Time) (json.RawMessage, error) {
 	content, err := json.Marshal(map[string]any{
 		"app_id":     app.ID,
 		"from":       m.from,
 		"message_id": rand.Text(), // 130 random bits
 		"payload":    m.payload,
-		"server_ts":  time.Now().UnixMilli(),
+		"server_ts":  now.UnixMilli(),
 	})
 	if err == nil {
 		content, err = canonicaljson.Encode(content)
@@ -114,14 +119,14 @@ func (to receiver) messages(content json.RawMessage) (messages []todevice.Messag
 }
 
 // send sends the content to the receiver's devices. Where there are none, only a
-// request with a key is remembered.
-func (s *Server) send(ctx context.Context, from todevice.UserID, to receiver, content json.RawMessage, request *todevice.RTMRequest) (todevice.Accepted, error) {
+// request with a key is remembered, and what is for the history.
+func (s *Server) send(ctx context.Context, from todevice.UserID, to receiver, content json.RawMessage, request *todevice.RTMRequest, records []todevice.RTMRecord) (todevice.Accepted, error) {
 	messages := to.messages(content)
-	batch := todevice.Batch{Source: todevice.Source{RTM: request}}
-	switch {
-	case len(messages) > 0:
+	batch := todevice.Batch{Source: todevice.Source{RTM: request}, Records: records}
+	if len(messages) > 0 {
 		batch.Sends = []todevice.Send{{Sender: from, Type: PeerMessageType, Messages: messages}}
-	case request == nil:
+	}
+	if batch.Empty() {
 		return todevice.Accepted{}, nil
 	}
 	accepted, err := s.sender.Send(ctx, batch)

@@ -22,6 +22,13 @@ type Store interface {
 	// RTMAnswer gives what is remembered of a request, nil if it was not made before.
 	// It fails with todevice.ErrKeyReused if its key was given to another.
 	RTMAnswer(context.Context, todevice.RTMRequest) (*todevice.RTMAnswer, error)
+	// History gives a page of what a query finds, CountHistory the number of all.
+	History(context.Context, todevice.RTMQuery, todevice.RTMPage) ([]todevice.RTMRecord, error)
+	CountHistory(context.Context, todevice.RTMQuery) (int, error)
+	// WasInChannel tells whether a user is or was in a channel of an app.
+	WasInChannel(ctx context.Context, app string, user todevice.UserID, channel string) (bool, error)
+	// Epoch is random, of this database alone, and told to nobody.
+	Epoch() []byte
 }
 
 // Sender accepts messages; they would survive a crash once it returns.
@@ -43,6 +50,7 @@ type Server struct {
 	name        spec.ServerName
 	apps        apps
 	credentials []credential
+	handles     handles
 	ackTimeout  time.Duration
 	store       Store
 	sender      Sender
@@ -59,6 +67,7 @@ func New(cfg Config, store Store, sender Sender, notifier Notifier, log *logrus.
 		name:        cfg.ServerName,
 		apps:        newApps(cfg.Apps),
 		credentials: newCredentials(cfg.Apps),
+		handles:     newHandles(store.Epoch()),
 		ackTimeout:  cfg.AckTimeout,
 		store:       store,
 		sender:      sender,
@@ -74,6 +83,10 @@ func (s *Server) Routes(r *mux.Router) {
 	v2 := r.PathPrefix("/dev/v2/").Subrouter()
 	s.handle(v2, http.MethodPost, "/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages",
 		endpoint(s, readPeerMessage, s.sendPeerMessage))
+	const history = "/project/{appId:[^/]*}/rtm/message/history"
+	s.handle(v2, http.MethodPost, history+"/query", userEndpoint(s, readHistoryQuery, s.queryHistory))
+	s.handle(v2, http.MethodGet, history+"/query/{handle:[^/]*}", userEndpoint(s, readHandle, s.readHistory))
+	s.handle(v2, http.MethodGet, history+"/count", userEndpoint(s, readHistoryCount, s.countHistory))
 	v2.PathPrefix("/").Handler(s.unknownPath())
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/rtmcompat/rtmtoken"
 )
 
@@ -16,6 +15,7 @@ var (
 	errNoCredentials = errors.New("there is no key of the app, and no token with its uid")
 	errTwoTokens     = errors.New("the token headers have more than one token or uid")
 	errOtherUser     = errors.New("the token is for another user than that in the path")
+	errOthersHistory = errors.New("the history is not that of the token's user")
 )
 
 // UserToken makes a token with which the user uid of the app may send for a time.
@@ -29,26 +29,22 @@ func (a App) UserToken(format rtmtoken.Format, uid string, now time.Time, life t
 // signer is the app as tokens know it.
 func (a App) signer() rtmtoken.App { return rtmtoken.App{ID: a.ID, Certificate: a.Certificate} }
 
-// checkToken lets a request in whose token is one of the app for the user in the path. So
-// a token opens nothing that has no user in its path.
-func checkToken(r *http.Request, app App) error {
+// checkToken gives the user whose token of the app a request has.
+func checkToken(r *http.Request, app App) (uid string, err error) {
 	token, uid, err := readToken(r.Header)
 	if err != nil {
-		return wrongCredentials(err)
+		return "", wrongCredentials(err)
 	}
 	uid, err = rtmtoken.Check(token, app.signer(), uid, time.Now())
 	switch {
 	case errors.Is(err, rtmtoken.Expired):
-		return unauthorized("the token has expired", err)
+		return "", unauthorized("the token has expired", err)
 	case errors.Is(err, rtmtoken.NotYetValid):
-		return unauthorized("the token is not valid yet: is the clock right where it was made?", err)
+		return "", unauthorized("the token is not valid yet: is the clock right where it was made?", err)
 	case err != nil:
-		return wrongCredentials(err)
+		return "", wrongCredentials(err)
 	}
-	if user, err := httpapi.PathVar(r, "userId"); err != nil || user != uid {
-		return unauthorized("the token is for another user", errOtherUser)
-	}
-	return nil
+	return uid, nil
 }
 
 // wrongCredentials tells the caller nothing of the reason.

@@ -155,7 +155,7 @@ func clientConfig(cfg config.Config) clientapi.Config {
 func rtmConfig(cfg config.Config) rtmcompat.Config {
 	out := rtmcompat.Config{ServerName: cfg.ServerName}
 	for _, app := range cfg.RTM.Apps {
-		a := rtmcompat.App{ID: app.ID, Certificate: app.Certificate, Namespace: app.UserPrefix()}
+		a := rtmcompat.App{ID: app.ID, Certificate: app.Certificate, Namespace: app.UserPrefix(), OpenHistory: app.OpenHistory}
 		for _, key := range app.Keys {
 			a.Keys = append(a.Keys, rtmcompat.Key{Key: key.Key, Secret: key.Secret})
 		}

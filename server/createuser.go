@@ -32,5 +32,6 @@ func openStore(cfg config.Config, o sqlite.Options) (*sqlite.Store, error) {
 	}
 	o.ServerName = cfg.ServerName
 	o.MaxInboxRows, o.MaxInboxBytes = cfg.Quotas.InboxMessages, cfg.Quotas.InboxBytes
+	o.HistoryAge, o.HistoryBytes = cfg.RTM.History.Keep, cfg.RTM.History.MaxBytes
 	return sqlite.Open(databasePath(cfg), o)
 }

@@ -253,6 +253,15 @@ var table = []row{
 	// RTM, whose errors have a form of their own.
 	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages", kind: rtm,
 		body: `{"destination":"bob","payload":"s3cr3t","enable_offline_messaging":true}`},
+	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/message/history/query", kind: rtm,
+		body: `{"filter":{"source":"{userId}","destination":"s3cr3t","start_time":"2019-08-01T01:22:10Z","end_time":"2019-08-01T01:22:10Z"},"offset":1,"limit":1,"order":"asc"}`},
+	{route: "GET /dev/v2/project/{appId:[^/]*}/rtm/message/history/query/{handle:[^/]*}", kind: rtm, good: "404 not_found"},
+	{route: "GET /dev/v2/project/{appId:[^/]*}/rtm/message/history/count", kind: rtm,
+		query: "source={userId}&start_time=2019-08-01T01:22:10Z&end_time=2019-08-01T01:22:10Z",
+		queries: map[string]outcome{
+			"": "400 invalid_parameter", "source=%zz": "400 invalid_parameter",
+			"destination=s3cr3t&start_time=2019-08-01T01:22:10Z&end_time=2019-08-01T01:22:10Z": fine,
+		}},
 }
 
 // The users of the tests have no password, so it is wrong.
