@@ -22,6 +22,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/federationapi/signing"
+	"github.com/chappe-im/chappe/internal/publicnet"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -98,7 +99,7 @@ func New(cfg Config, name spec.ServerName, key signing.Key) *Client {
 }
 
 func newClient(cfg Config, name spec.ServerName, key signing.Key, limits limits) *Client {
-	c := &Client{name: name, key: key, cfg: cfg, limits: limits, network: network{refuse: refusePrivate}}
+	c := &Client{name: name, key: key, cfg: cfg, limits: limits, network: network{refuse: publicnet.RefusePrivate}}
 	c.network.dial = c.dial
 	files := &wellKnown{http: http.Client{
 		Transport: &http.Transport{

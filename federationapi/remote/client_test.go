@@ -15,6 +15,7 @@ import (
 
 	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/federationapi/remotetest"
+	"github.com/chappe-im/chappe/internal/publicnet"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -86,7 +87,7 @@ func TestOtherServersAreReachedSafely(t *testing.T) {
 			if (err == nil) != c.good {
 				t.Errorf("got %v", err)
 			}
-			if c.name == "a private address" && !errors.Is(err, remote.ErrPrivateAddress) {
+			if c.name == "a private address" && !errors.Is(err, publicnet.ErrPrivateAddress) {
 				t.Errorf("got %v, want that the address is private", err)
 			}
 		})

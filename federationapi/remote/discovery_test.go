@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
+
+	"github.com/chappe-im/chappe/internal/publicnet"
 )
 
 func TestEachStepOfDiscoveryHasItsHostAndCertificate(t *testing.T) {
@@ -136,7 +138,7 @@ func guarded(t *testing.T, names *dns) (client *Client, reached *[]string) {
 	client.network.names = names.resolver()
 	reached = new([]string)
 	client.network.refuse = func(network, address string, conn syscall.RawConn) error {
-		if err := refusePrivate(network, address, conn); err != nil {
+		if err := publicnet.RefusePrivate(network, address, conn); err != nil {
 			return err
 		}
 		*reached = append(*reached, address)
@@ -153,7 +155,7 @@ func TestNameThatTurnsPrivateIsRefusedAtTheFinalAddress(t *testing.T) {
 			client, reached := guarded(t, names)
 			// The first look-up is for the well-known file, the second for the server.
 			_, err := client.ServerKeys(t.Context(), "rebind.test")
-			if !errors.Is(err, ErrPrivateAddress) {
+			if !errors.Is(err, publicnet.ErrPrivateAddress) {
 				t.Errorf("got %v, want that the address is private", err)
 			}
 			if want := []string{"1.1.1.1:443"}; !reflect.DeepEqual(*reached, want) {
@@ -168,7 +170,7 @@ func TestSRVRecordLeadsToNoPrivateAddress(t *testing.T) {
 	names.address("inside.test", "192.168.0.1")
 	names.service("_matrix-fed._tcp.a.test", &net.SRV{Target: "inside.test", Port: 22})
 	client, reached := guarded(t, names)
-	if _, err := client.ServerKeys(t.Context(), "a.test"); !errors.Is(err, ErrPrivateAddress) || len(*reached) != 0 {
+	if _, err := client.ServerKeys(t.Context(), "a.test"); !errors.Is(err, publicnet.ErrPrivateAddress) || len(*reached) != 0 {
 		t.Errorf("got %v, reached %v; want that the address is private", err, *reached)
 	}
 }
@@ -181,11 +183,11 @@ func TestRedirectsAreWatchedAtEachHop(t *testing.T) {
 		words          string
 		asked          int32
 	}{
-		{"to a private name", "https://inside.test/", ErrPrivateAddress, "", 1},
-		{"to a private address", "https://127.0.0.1/", ErrPrivateAddress, "", 1},
-		{"to a private port", "https://[::1]:22/", ErrPrivateAddress, "", 1},
-		{"to metadata", "https://169.254.169.254/latest/meta-data/", ErrPrivateAddress, "", 1},
-		{"by another public server to a private one", "https://second.test/", ErrPrivateAddress, "", 2},
+		{"to a private name", "https://inside.test/", publicnet.ErrPrivateAddress, "", 1},
+		{"to a private address", "https://127.0.0.1/", publicnet.ErrPrivateAddress, "", 1},
+		{"to a private port", "https://[::1]:22/", publicnet.ErrPrivateAddress, "", 1},
+		{"to metadata", "https://169.254.169.254/latest/meta-data/", publicnet.ErrPrivateAddress, "", 1},
+		{"by another public server to a private one", "https://second.test/", publicnet.ErrPrivateAddress, "", 2},
 		{"to plain HTTP", "http://first.test/", nil, "away from HTTPS", 1},
 		{"to plain HTTP inside", "http://127.0.0.1/", nil, "away from HTTPS", 1},
 		{"to another scheme", "file:///etc/passwd", nil, "away from HTTPS", 1},

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/chappe-im/chappe/internal/publicnet"
 )
 
 func TestFaultsAreExplainedByWhoseTheyAre(t *testing.T) {
@@ -36,7 +38,7 @@ func TestFaultsAreExplainedByWhoseTheyAre(t *testing.T) {
 		{status(204), Them, "does not belong"},
 		{ErrDenied, Us, "Our own configuration"},
 		{fmt.Errorf("make the request: %w", errNotAnother), Us, "server name"},
-		{dial(ErrPrivateAddress), Either, "private network"},
+		{dial(publicnet.ErrPrivateAddress), Either, "private network"},
 		{notFound, Them, "DNS knows no address"},
 		{dial(&net.DNSError{Err: "i/o timeout", Name: "a.test", Server: "192.0.2.53:53", IsTimeout: true}), Us, "DNS does not answer"},
 		{dial(&net.DNSError{Err: "server misbehaving", Name: "a.test"}), Either, "DNS fails"},

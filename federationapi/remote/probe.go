@@ -16,6 +16,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/internal/publicnet"
 	"github.com/chappe-im/chappe/internal/rawjson"
 )
 
@@ -94,7 +95,7 @@ func (c *Client) probeAddresses(ctx context.Context, to route, t *trail) {
 	var words []string
 	for _, address := range addresses {
 		word := address.Unmap().String()
-		if !to.configured && !c.cfg.AllowPrivateAddresses && !public(address) {
+		if !to.configured && !c.cfg.AllowPrivateAddresses && !publicnet.Contains(address) {
 			word += " (refused: private or reserved)"
 		}
 		words = append(words, word)

@@ -14,6 +14,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/federationapi/signing"
+	"github.com/chappe-im/chappe/internal/publicnet"
 )
 
 // everythingAt gives a client for which every name leads to one test server.
@@ -69,7 +70,7 @@ func TestDelegationIsReadFromTheServer(t *testing.T) {
 func TestDiscoveryTouchesNoPrivateAddress(t *testing.T) {
 	client := New(Config{}, "here.test", signing.Key{})
 	for _, name := range []spec.ServerName{"127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254"} {
-		if _, _, err := client.resolver.delegate(t.Context(), name); !errors.Is(err, ErrPrivateAddress) {
+		if _, _, err := client.resolver.delegate(t.Context(), name); !errors.Is(err, publicnet.ErrPrivateAddress) {
 			t.Errorf("%s: %v, want that the address is private", name, err)
 		}
 	}

@@ -1,4 +1,6 @@
-package remote
+// Package publicnet tells the addresses of the Internet from those of this machine and
+// its networks, so that a name of a stranger's choice cannot be used to reach into them.
+package publicnet
 
 import (
 	"errors"
@@ -11,27 +13,27 @@ import (
 // network instead of the internet.
 var ErrPrivateAddress = errors.New("the address is in a private or reserved range")
 
-// refusePrivate is a net.Dialer's Control: it is told the final address of each
+// RefusePrivate is a net.Dialer's Control: it is told the final address of each
 // connection, after all names were looked up, so no name can hide one.
-func refusePrivate(_, address string, _ syscall.RawConn) error {
+func RefusePrivate(_, address string, _ syscall.RawConn) error {
 	target, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("read the address: %w", err)
 	}
-	if !public(target.Addr()) {
+	if !Contains(target.Addr()) {
 		return ErrPrivateAddress
 	}
 	return nil
 }
 
-// public tells whether an address belongs to the Internet, and not to this
+// Contains tells whether an address belongs to the Internet, and not to this
 // machine, its network or a special use. Of IPv6, only what is handed out for use
 // is public, and all else (loopback, link-local, unique local, multicast, discard,
 // what stands for an IPv4 address) is not.
 //
 // https://www.iana.org/assignments/iana-ipv4-special-registry/
 // https://www.iana.org/assignments/iana-ipv6-special-registry/
-func public(addr netip.Addr) bool {
+func Contains(addr netip.Addr) bool {
 	addr = embedded(addr.Unmap().WithZone(""))
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Is6() && !netip.MustParsePrefix("2000::/3").Contains(addr) {
 		return false

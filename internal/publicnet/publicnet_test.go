@@ -1,4 +1,4 @@
-package remote
+package publicnet
 
 import (
 	"errors"
@@ -106,23 +106,23 @@ func TestPrivateAddressesAreToldFromPublicOnes(t *testing.T) {
 		{"ff02::1", no, "multicast"},
 		{"ff0e::1", no, "multicast, global"},
 	} {
-		if got := public(netip.MustParseAddr(c.address)); got != c.public {
-			t.Errorf("public(%s) = %v, want %v (%s)", c.address, got, c.public, c.what)
+		if got := Contains(netip.MustParseAddr(c.address)); got != c.public {
+			t.Errorf("Contains(%s) = %v, want %v (%s)", c.address, got, c.public, c.what)
 		}
 	}
 }
 
 func TestDialerRefusesPrivateAddresses(t *testing.T) {
-	if err := refusePrivate("tcp4", "127.0.0.1:443", nil); !errors.Is(err, ErrPrivateAddress) {
+	if err := RefusePrivate("tcp4", "127.0.0.1:443", nil); !errors.Is(err, ErrPrivateAddress) {
 		t.Errorf("loopback: %v", err)
 	}
-	if err := refusePrivate("tcp6", "[fe80::1%lo]:443", nil); !errors.Is(err, ErrPrivateAddress) {
+	if err := RefusePrivate("tcp6", "[fe80::1%lo]:443", nil); !errors.Is(err, ErrPrivateAddress) {
 		t.Errorf("link-local: %v", err)
 	}
-	if err := refusePrivate("tcp4", "1.1.1.1:8448", nil); err != nil {
+	if err := RefusePrivate("tcp4", "1.1.1.1:8448", nil); err != nil {
 		t.Errorf("public: %v", err)
 	}
-	if err := refusePrivate("tcp4", "nonsense", nil); err == nil {
+	if err := RefusePrivate("tcp4", "nonsense", nil); err == nil {
 		t.Error("nonsense is let through")
 	}
 }
