@@ -83,8 +83,6 @@ type RTMWebhookEvent struct {
 	ID string
 	// Number counts the events of the webhook, without a gap.
 	Number int64
-	// Recorded is when it began to wait.
-	Recorded time.Time
 }
 
 // An RTMWebhookState is how it goes with one webhook.
@@ -93,7 +91,7 @@ type RTMWebhookState struct {
 	// be looked at.
 	Waiting, Dead int
 	// Failures counts the attempts that failed since the last success; RetryAt is when
-	// the next one is due.
+	// the next one is due, zero where none has failed.
 	Failures int
 	RetryAt  time.Time
 }

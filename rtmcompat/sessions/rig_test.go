@@ -366,4 +366,3 @@ func (c *client) say(to, body string, offline bool) float64 {
 func (r *rig) endedFor(reason string) float64 {
 	return testutil.ToFloat64(r.sessions.metrics.ended.WithLabelValues(reason))
 }
-

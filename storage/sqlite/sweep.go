@@ -29,7 +29,8 @@ const sweepRows = 1000
 // servers asked for keys, longer ago than it is to be remembered; and OpenID and login
 // tokens that have expired, old dead letters, device lists that concern nobody any
 // more, what is too old or too much of RTM histories, and what a crash has left of
-// deleted key backups. It gives the number of rows removed.
+// deleted key backups. It gives up what webhooks did not take for a day. It gives the
+// number of rows removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
 	for rows := int64(sweepRows); rows == sweepRows; removed += rows {
 		err := s.write(ctx, func(t *tx) (err error) {
@@ -76,11 +77,15 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		}
 	}
 	records, err := s.sweepHistory(ctx, now)
-	if err != nil {
-		return removed + records, fmt.Errorf("sweep: %w", err)
+	if removed += records; err != nil {
+		return removed, fmt.Errorf("sweep: %w", err)
+	}
+	hooks, err := s.sweepWebhooks(ctx, now)
+	if removed += hooks; err != nil {
+		return removed, err
 	}
 	keys, err := s.removeDeletedBackups(ctx)
-	return removed + records + keys, err
+	return removed + keys, err
 }
 
 // loseInterest ends interest that was last shown before a time, some of it, and has

@@ -22,7 +22,8 @@ CREATE TABLE rtm_events (
     PRIMARY KEY (stream, number)
 ) WITHOUT ROWID;
 
--- A row for each webhook that an event was for. hook is made of app and URL.
+-- A row for each webhook that an event was for. hook is made of app and URL. The events
+-- of a webhook are numbered without a gap.
 CREATE TABLE rtm_webhooks (
     hook     TEXT    PRIMARY KEY,
     head     INTEGER NOT NULL, -- the number of its latest event
