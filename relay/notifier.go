@@ -30,6 +30,8 @@ type Notifier struct {
 	names    map[name]todevice.InboxID       // of the attached; guarded by mu
 	// live is the number of the last message that was given without being stored.
 	live uint64 // guarded by mu
+	// rtmEvents holds, for each RTM app, the channels of those who wait for its events.
+	rtmEvents map[string]map[chan struct{}]struct{} // guarded by mu
 }
 
 // A sighting is the last time a device was there.
@@ -52,6 +54,7 @@ func NewNotifier() *Notifier {
 		seen:       make(map[todevice.InboxID]sighting),
 		swept:      time.Now(),
 		confirming: make(map[todevice.InboxID]map[*confirmation]struct{}),
+		rtmEvents:  make(map[string]map[chan struct{}]struct{}),
 		attached:   make(map[todevice.InboxID]attachment),
 		names:      make(map[name]todevice.InboxID),
 	}

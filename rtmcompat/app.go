@@ -30,6 +30,8 @@ type App struct {
 	Keys      []Key
 	// OpenHistory lets a token of any user of the app read all of its history.
 	OpenHistory bool
+	// OpenEvents lets the tokens of users read the events of all users, too.
+	OpenEvents bool
 }
 
 // A Key may send as any user of its app. The vendors call the parts customer ID

@@ -27,6 +27,10 @@ type Store interface {
 	CountHistory(context.Context, todevice.RTMQuery) (int, error)
 	// WasInChannel tells whether a user is or was in a channel of an app.
 	WasInChannel(ctx context.Context, app string, user todevice.UserID, channel string) (bool, error)
+	// RTMEvents reads at most so many events that follow a place in a stream.
+	RTMEvents(ctx context.Context, app string, kind todevice.RTMEventKind, after int64, limit int) (todevice.RTMEventPage, error)
+	// DrainRTMEvents gives at most so many events of a stream that it has not given before.
+	DrainRTMEvents(ctx context.Context, app string, kind todevice.RTMEventKind, limit int) ([]todevice.RTMEvent, error)
 	// Epoch is random, of this database alone, and told to nobody.
 	Epoch() []byte
 }
@@ -43,6 +47,9 @@ type Notifier interface {
 	// AwaitConfirmation returns nil once a device has confirmed one of the
 	// deliveries, or the error of the context.
 	AwaitConfirmation(context.Context, []todevice.Delivery) error
+	// WaitRTMEvents gives a channel with a value when an app has new events, from this
+	// moment on, until leave is called.
+	WaitRTMEvents(app string) (woken <-chan struct{}, leave func())
 }
 
 // A Server answers the RTM REST API.
@@ -87,6 +94,10 @@ func (s *Server) Routes(r *mux.Router) {
 	s.handle(v2, http.MethodPost, history+"/query", userEndpoint(s, readHistoryQuery, s.queryHistory))
 	s.handle(v2, http.MethodGet, history+"/query/{handle:[^/]*}", userEndpoint(s, readHandle, s.readHistory))
 	s.handle(v2, http.MethodGet, history+"/count", userEndpoint(s, readHistoryCount, s.countHistory))
+	s.handle(v2, http.MethodGet, "/project/{appId:[^/]*}/rtm/vendor/user_events",
+		userEndpoint(s, readEventsQuery, s.userEvents))
+	s.handle(v2, http.MethodGet, "/project/{appId:[^/]*}/rtm/vendor/channel_events",
+		userEndpoint(s, readEventsQuery, s.channelEvents))
 	v2.PathPrefix("/").Handler(s.unknownPath())
 }
 
