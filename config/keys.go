@@ -55,6 +55,9 @@ func (d *decoder) nearest(section reflect.Type, path, key string) string {
 		here = append(here, join(path, keyOf(section.Field(i))))
 	}
 	found, far := nearestOf(here, key)
+	if strings.HasSuffix(found, "_"+key) {
+		return found // half of its name
+	}
 	if elsewhere, distance := nearestOf(keyPaths(d.root, d.at), key); distance < far && distance*4 <= len(key) {
 		return elsewhere
 	}

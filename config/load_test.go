@@ -33,7 +33,9 @@ func TestEveryKeyIsRead(t *testing.T) {
 		RTM: RTM{Apps: []RTMApp{{
 			ID: strings.Repeat("1", 32), Certificate: strings.Repeat("C", 32), Namespace: &namespace,
 			Keys: []RTMKey{{Key: "a", Secret: "b"}, {Key: "c", Secret: `d" #: `}}, OpenHistory: true,
-		}}, History: RTMHistory{Keep: 36 * time.Hour, MaxBytes: 6}},
+			OpenEvents: true,
+			Webhooks:   []RTMWebhook{{URL: "http://10.0.0.1/h", Secret: "0123456789abcdef", Events: []string{"join", "message_expired"}}},
+		}}, History: RTMHistory{Keep: 36 * time.Hour, MaxBytes: 6}, AllowPrivateAddresses: true},
 		TURN:    TURN{URIs: []string{"turn:a.example", "turns:b.example:5349?transport=tcp"}, SharedSecret: "t", Lifetime: time.Hour},
 		Metrics: Metrics{Listen: "[::1]:9090"},
 		Log:     Log{Level: "warn", Format: "json"},
@@ -69,6 +71,9 @@ rtm:
     - key: c
       secret: "d\" #: "
     open_history: true
+    open_events: true
+    webhooks: [{url: "http://10.0.0.1/h", secret: 0123456789abcdef, events: [join, message_expired]}]
+  allow_private_addresses: true
   history: {keep: 36h, max_bytes: 6}
 turn:
   uris: ["turn:a.example", "turns:b.example:5349?transport=tcp"]

@@ -12,6 +12,8 @@ type RTM struct {
 	// where they have found the gateway.
 	SessionAddress string     `yaml:"session_address"`
 	History        RTMHistory `yaml:"history"`
+	// AllowPrivateAddresses admits loopback and private ranges as receivers of webhooks.
+	AllowPrivateAddresses bool `yaml:"allow_private_addresses"`
 }
 
 // RTMHistory bounds what is kept of the messages of each app that are to be.
@@ -34,6 +36,17 @@ type RTMApp struct {
 	Keys      []RTMKey `yaml:"keys"`
 	// OpenHistory lets each user of the app read its whole history.
 	OpenHistory bool `yaml:"open_history"`
+	// OpenEvents lets any user's token read the events of all users.
+	OpenEvents bool         `yaml:"open_events"`
+	Webhooks   []RTMWebhook `yaml:"webhooks"`
+}
+
+// RTMWebhook is where events of the app are sent.
+type RTMWebhook struct {
+	URL    string `yaml:"url"`
+	Secret string `yaml:"secret"`
+	// Events are types of todevice.RTMEventTypes.
+	Events []string `yaml:"events"`
 }
 
 // RTMKey is a name and password with which a program of the operator's calls the

@@ -33,7 +33,7 @@ func uncommentedSample(t *testing.T) []byte {
 	}
 	sample := behindHash.ReplaceAllString(string(text), "$1$2")
 	sample = strings.Replace(sample, `"<32 random letters and digits>"`, strings.Repeat("c", 32), 1)
-	return []byte(strings.Replace(sample, `secret: ""`, `secret: "a secret"`, 2))
+	return []byte(strings.Replace(sample, `secret: ""`, `secret: "a secret, long and random"`, 3))
 }
 
 func TestSampleListsEveryKey(t *testing.T) {
@@ -71,7 +71,7 @@ func TestPlaceholdersOfTheSampleAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Parse(behindHash.ReplaceAll(text, []byte("$1$2")))
-	for _, path := range []string{"rtm.apps[0].certificate: ", "rtm.apps[0].keys[0].secret: "} {
+	for _, path := range []string{"rtm.apps[0].certificate: ", "rtm.apps[0].keys[0].secret: ", "rtm.apps[0].webhooks[0].secret: "} {
 		if err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("no mistake at %s in: %v", path, err)
 		}

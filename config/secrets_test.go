@@ -44,6 +44,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		app + "\n      keys: {" + secret + ": " + secret + "}",
 		app + "\n      keys:\n      - " + secret,
 		app + "\n      keys:\n      - " + secret + ": " + secret,
+		app + "\n      webhooks: [" + secret + "]",
 		// Wrong values.
 		"server_name: " + secret + ":x",
 		"database: postgres://u:" + secret + "@h/d",
@@ -64,6 +65,8 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		app + "\n      keys: [{key: " + secret + "}]",
 		app + "\n      keys: [{key: '" + secret + ":'}]",
 		app + "\n      keys: [{secret: " + secret + "}]",
+		app + "\n      webhooks: [{url: 'https://u:" + secret + "@a.example/', secret: " + secret + ", events: [" + secret + "]}]",
+		app + "\n      webhooks: [{url: 'https://a.example/" + secret + "', secret: " + secret + ", events: [login, login]}]",
 		app + "\n      keys: [{key: " + secret + ", secret: " + secret + "}, {key: " + secret + ", secret: " + secret + "}]",
 	} {
 		_, err := Parse([]byte(yaml))

@@ -102,6 +102,16 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"key without secret", apps("{app_id: " + a + ", keys: [{key: k}]}"), "line 3: rtm.apps[0].keys[0].secret: missing"},
 		{"key twice in an app", apps("{app_id: " + a + ", keys: [{key: k, secret: s}, {key: k, secret: t}]}"), "line 3: rtm.apps[0].keys[1].key: is that of rtm.apps[0].keys[0].key too"},
 		{"key twice in two apps", apps("{app_id: "+a+", keys: [{key: k, secret: s}]}", "{app_id: "+b+", keys: [{key: k, secret: s}]}"), "line 4: rtm.apps[1].keys[0].key: is that of rtm.apps[0].keys[0].key too"},
+		{"webhook nowhere", webhooks("{secret: 0123456789abcdef, events: [login]}"), "line 3: rtm.apps[0].webhooks[0].url: want an address"},
+		{"webhook at a path", webhooks("{url: /h, secret: 0123456789abcdef, events: [login]}"), "line 3: rtm.apps[0].webhooks[0].url: want an address"},
+		{"webhook by another scheme", webhooks("{url: 'ftp://h.example/', secret: 0123456789abcdef, events: [login]}"), "line 3: rtm.apps[0].webhooks[0].url: want an address"},
+		{"webhook with a short secret", webhooks("{url: 'https://h.example', secret: 0123456789abcde, events: [login]}"), "line 3: rtm.apps[0].webhooks[0].secret: want 16"},
+		{"webhook with a secret that is no base64", webhooks("{url: 'https://h.example', secret: whsec_0123456789abcdef=, events: [login]}"), "line 3: rtm.apps[0].webhooks[0].secret: want 16"},
+		{"webhook without events", webhooks("{url: 'https://h.example', secret: 0123456789abcdef}"), "line 3: rtm.apps[0].webhooks[0].events: missing"},
+		{"webhook of an unknown event", webhooks("{url: 'https://h.example', secret: 0123456789abcdef, events: [Login]}"), "line 3: rtm.apps[0].webhooks[0].events[0]: want one of login, logout"},
+		{"webhook of an event twice", webhooks("{url: 'https://h.example', secret: 0123456789abcdef, events: [login, login]}"), "line 3: rtm.apps[0].webhooks[0].events[1]: stands further up"},
+		{"webhook twice", webhooks("{url: 'https://h.example', secret: 0123456789abcdef, events: [login]}", "{url: 'https://h.example', secret: 0123456789abcdef, events: [join]}"),
+			"line 3: rtm.apps[0].webhooks[1].url: is that of rtm.apps[0].webhooks[0].url too"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Parse([]byte(test.yaml))
@@ -129,11 +139,17 @@ func TestRightValuesAreTaken(t *testing.T) {
 		apps("app_id: "+a, "app_id: "+b),
 		apps("{app_id: " + a + ", certificate: '', namespace: '', keys: []}"),
 		apps("{app_id: "+a+", namespace: a_}", "{app_id: "+b+", namespace: 'b.=-/+'}"),
+		webhooks("{url: 'http://127.0.0.1:80/h?k=v', secret: whsec_AAECAwQFBgcICQoLDA0ODw==, events: [login, logout, join, leave, message_delivered, message_expired]}"),
 	} {
 		if _, err := Parse([]byte(yaml)); err != nil {
 			t.Errorf("%s\n%v", yaml, err)
 		}
 	}
+}
+
+// webhooks is a file with an app that has these.
+func webhooks(list ...string) string {
+	return apps("{app_id: " + thirtyTwo("a") + ", webhooks: [" + strings.Join(list, ", ") + "]}")
 }
 
 func TestValidateChecksAConfigMadeInGo(t *testing.T) {

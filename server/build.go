@@ -22,8 +22,10 @@ import (
 	"github.com/chappe-im/chappe/rtmcompat"
 	"github.com/chappe-im/chappe/rtmcompat/channels"
 	"github.com/chappe-im/chappe/rtmcompat/sessions"
+	"github.com/chappe-im/chappe/rtmcompat/webhooks"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/syncapi"
+	"github.com/chappe-im/chappe/todevice"
 )
 
 // A building is a server while it is put together, from the store upwards, with what
@@ -48,7 +50,23 @@ func (b *building) openStore() (err error) {
 	wake := func(servers []spec.ServerName) { b.queue.Wake(servers) } // nothing changes before there is one
 	b.store, err = openStore(b.cfg, sqlite.Options{
 		Driver: b.env.Driver, Now: b.env.Now, Waiting: wake, Changed: b.notifier.WakeUsers,
+		Webhooks: storedWebhooks(b.cfg), RTMEvents: b.wakeRTM,
 	})
+	return err
+}
+
+// wakeRTM tells those who wait for them that RTM apps have new events.
+func (b *building) wakeRTM(apps []string) {
+	b.notifier.WakeRTMEvents(apps)
+	b.webhooks.Wake(apps)
+}
+
+// connectWebhooks makes what tells webhooks of RTM events. It comes before all that
+// records some.
+func (b *building) connectWebhooks() (err error) {
+	b.webhooks, err = webhooks.New(webhooks.Config{
+		Hooks: rtmWebhooks(b.cfg), AllowPrivateAddresses: b.cfg.RTM.AllowPrivateAddresses, Now: b.env.Now, Chance: b.env.Chance,
+	}, b.store, b.part("webhooks"), b.registry)
 	return err
 }
 
@@ -155,11 +173,31 @@ func clientConfig(cfg config.Config) clientapi.Config {
 func rtmConfig(cfg config.Config) rtmcompat.Config {
 	out := rtmcompat.Config{ServerName: cfg.ServerName}
 	for _, app := range cfg.RTM.Apps {
-		a := rtmcompat.App{ID: app.ID, Certificate: app.Certificate, Namespace: app.UserPrefix(), OpenHistory: app.OpenHistory}
+		a := rtmcompat.App{ID: app.ID, Certificate: app.Certificate, Namespace: app.UserPrefix(), OpenHistory: app.OpenHistory, OpenEvents: app.OpenEvents}
 		for _, key := range app.Keys {
 			a.Keys = append(a.Keys, rtmcompat.Key{Key: key.Key, Secret: key.Secret})
 		}
 		out.Apps = append(out.Apps, a)
 	}
 	return out
+}
+
+func rtmWebhooks(cfg config.Config) (hooks []webhooks.Hook) {
+	for _, app := range cfg.RTM.Apps {
+		for _, w := range app.Webhooks {
+			hook := webhooks.Hook{App: app.ID, URL: w.URL, Secret: w.Secret}
+			for _, name := range w.Events {
+				hook.Events = append(hook.Events, todevice.RTMEventType(name))
+			}
+			hooks = append(hooks, hook)
+		}
+	}
+	return hooks
+}
+
+func storedWebhooks(cfg config.Config) (stored []todevice.RTMWebhook) {
+	for _, hook := range rtmWebhooks(cfg) {
+		stored = append(stored, hook.Stored())
+	}
+	return stored
 }

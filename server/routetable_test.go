@@ -55,6 +55,8 @@ type row struct {
 	garbled outcome
 	// queries has the answers to queries in the place of query.
 	queries map[string]outcome
+	// keyOnly is true for an RTM endpoint that takes no token of a user.
+	keyOnly bool
 	// limit is the size in bytes a body may have, 0 for the default.
 	limit int64
 }
@@ -262,7 +264,14 @@ var table = []row{
 			"": "400 invalid_parameter", "source=%zz": "400 invalid_parameter",
 			"destination=s3cr3t&start_time=2019-08-01T01:22:10Z&end_time=2019-08-01T01:22:10Z": fine,
 		}},
+	{route: "GET /dev/v2/project/{appId:[^/]*}/rtm/vendor/user_events", kind: rtm, keyOnly: true, query: "after=&wait=0",
+		queries: badEventQueries},
+	{route: "GET /dev/v2/project/{appId:[^/]*}/rtm/vendor/channel_events", kind: rtm, keyOnly: true, query: "after=&wait=0",
+		queries: badEventQueries},
 }
+
+var badEventQueries = map[string]outcome{"": fine, "after=now": "400 invalid_parameter", "wait=1": "400 invalid_parameter",
+	"after=&wait=61": "400 invalid_parameter", "after=&wait=soon": "400 invalid_parameter", "after=%zz": "400 invalid_parameter"}
 
 // The users of the tests have no password, so it is wrong.
 const authentication = `"auth":{"type":"m.login.password","identifier":{"type":"m.id.user","user":"{userId}"},"password":"wrong s3cr3t","session":""}`

@@ -26,6 +26,7 @@ import (
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/rtmcompat/sessions"
+	"github.com/chappe-im/chappe/rtmcompat/webhooks"
 	"github.com/chappe-im/chappe/storage/sqlite"
 )
 
@@ -60,6 +61,7 @@ type Server struct {
 	lists       *devicelists.Refresher
 	inbound     *federationapi.Server
 	sessions    *sessions.Server
+	webhooks    *webhooks.Deliverer
 	ownName     *ownName // nil where nobody is to find this server by its name
 	listeners   []*listener
 	// clients and servers answer what comes in at the listeners.
@@ -96,6 +98,9 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	if err := b.openStore(); err != nil {
 		return nil, err
 	}
+	if err := b.connectWebhooks(); err != nil {
+		return nil, err
+	}
 	if err := b.connectPeers(); err != nil {
 		return nil, err
 	}
@@ -115,6 +120,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.sessions.Run(ctx) })
 	group.Go(func() error { return s.queue.Run(ctx) })
 	group.Go(func() error { return s.lists.Run(ctx) })
+	group.Go(func() error { return s.webhooks.Run(ctx) })
 	group.Go(func() error { return s.announce(ctx) })
 	group.Go(func() error { return s.sweep(ctx) })
 	group.Go(func() error { return s.keepSightings(ctx) })

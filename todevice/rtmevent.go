@@ -34,6 +34,11 @@ const (
 	RTMExpired RTMEventType = "message_expired"
 )
 
+// RTMEventTypes lists all there are.
+func RTMEventTypes() []RTMEventType {
+	return []RTMEventType{RTMLogin, RTMLogout, RTMJoin, RTMLeave, RTMDelivered, RTMExpired}
+}
+
 // Kind is the stream in which programs find events of this type, "" where only webhooks
 // are told.
 func (t RTMEventType) Kind() RTMEventKind {
