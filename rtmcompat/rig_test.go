@@ -66,6 +66,8 @@ func newRig(t *testing.T) *rig {
 func newRigWith(t *testing.T, o sqlite.Options, cfg rtmcompat.Config, sender rtmcompat.Sender) *rig {
 	t.Helper()
 	o.ServerName, cfg.ServerName = serverName, serverName
+	notifier := relay.NewNotifier()
+	o.RTMEvents = notifier.WakeRTMEvents
 	store, err := sqlite.Open(filepath.Join(t.TempDir(), "chappe.db"), o)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +77,7 @@ func newRigWith(t *testing.T, o sqlite.Options, cfg rtmcompat.Config, sender rtm
 			t.Error(err)
 		}
 	})
-	r := &rig{t: t, store: store, notifier: relay.NewNotifier(), log: new(bytes.Buffer)}
+	r := &rig{t: t, store: store, notifier: notifier, log: new(bytes.Buffer)}
 	if sender == nil {
 		sender = relay.New(store, serverName, todevice.ServerRules{}, r.notifier, noServers{}, prometheus.NewRegistry())
 	}
