@@ -71,10 +71,16 @@
 //   - The handle of a query is the query itself, sealed for the app and for the key or the
 //     uid that made it. It is good for an hour, over restarts, too. Then, and to others, it
 //     is 404 (not_found). The result is read anew each time, and always ready (ok).
+//   - Events take a key of the app; with a setting of the app, any token of it. Each of the
+//     two streams keeps its latest 2000 events. Without the parameter after, at most 1000
+//     are given that were not given so before, in the order in which they were recorded.
 //
 // Beyond the vendors' API, the destination of a peer message may be a full Matrix
 // user ID, here or on another server, of up to 255 bytes. An uid that could be read
 // as one (it begins with "@" and ends with ":" and a server name) is taken for one.
 //
-// Not there yet: channels, events and sessions.
+// With after, which is empty or the "next" of an answer, events are read without being
+// taken away. "next" is where to go on, "lost" is true if some that followed after are not
+// kept any more, or if after is of another database. With wait, too, 0 to 60, the answer
+// waits so many seconds at most for there to be an event.
 package rtmcompat

@@ -61,7 +61,7 @@ func (r *rig) logIn(users string) {
 }
 
 // read reads on from a cursor, and gives whose events there were and the next cursor.
-func (r *rig) read(after, query string) (users, next string, lost bool) {
+func (r *rig) readEvents(after, query string) (users, next string, lost bool) {
 	r.t.Helper()
 	got := r.do(events("user", "?after="+url.QueryEscape(after)+query)).told(r.t)
 	if got.Next == nil || got.Lost == nil {
@@ -106,18 +106,18 @@ func TestEventsHaveTheNamesOfBothGenerations(t *testing.T) {
 func TestAReaderAndTheDrainDoNotDisturbEachOther(t *testing.T) {
 	r := newRig(t)
 	r.logIn("ab")
-	users, next, _ := r.read("", "")
-	if again, same, _ := r.read("", ""); users != "ab" || again != "ab" || same != next {
+	users, next, _ := r.readEvents("", "")
+	if again, same, _ := r.readEvents("", ""); users != "ab" || again != "ab" || same != next {
 		t.Errorf("read %q to %s, then %q to %s", users, next, again, same)
 	}
 	if got := r.do(events("user", "")).told(t); got.users != "ab" || got.Next != nil || got.Lost != nil {
 		t.Errorf("drained %+v", got)
 	}
 	r.logIn("c")
-	if users, _, lost := r.read(next, ""); users != "c" || lost {
+	if users, _, lost := r.readEvents(next, ""); users != "c" || lost {
 		t.Errorf("read on: %q, lost %t", users, lost)
 	}
-	if users, _, _ := r.read("", ""); users != "abc" {
+	if users, _, _ := r.readEvents("", ""); users != "abc" {
 		t.Errorf("read again: %q", users)
 	}
 	if got := r.do(events("user", "")).told(t); got.users != "c" {
@@ -127,23 +127,23 @@ func TestAReaderAndTheDrainDoNotDisturbEachOther(t *testing.T) {
 
 func TestAReaderHearsWhetherSomethingWasLost(t *testing.T) {
 	r := newRig(t)
-	_, beginning, _ := r.read("", "")
+	_, beginning, _ := r.readEvents("", "")
 	other := newRig(t)
 	other.logIn("x")
-	_, elsewhere, _ := other.read("", "")
+	_, elsewhere, _ := other.readEvents("", "")
 	r.logIn("a")
-	if users, next, lost := r.read(elsewhere, "&wait=60"); users != "a" || !lost || next == elsewhere {
+	if users, next, lost := r.readEvents(elsewhere, "&wait=60"); users != "a" || !lost || next == elsewhere {
 		t.Errorf("by a cursor of another database: %q, lost %t", users, lost)
 	}
-	if users, _, lost := r.read(beginning, ""); users != "a" || lost {
+	if users, _, lost := r.readEvents(beginning, ""); users != "a" || lost {
 		t.Errorf("with nothing lost: %q, lost %t", users, lost)
 	}
 	r.logIn(strings.Repeat("b", 2000))
-	users, next, lost := r.read(beginning, "")
+	users, next, lost := r.readEvents(beginning, "")
 	if users != strings.Repeat("b", 1000) || !lost {
 		t.Errorf("%d events, lost %t", len(users), lost)
 	}
-	if users, _, lost := r.read(next, ""); len(users) != 1000 || lost {
+	if users, _, lost := r.readEvents(next, ""); len(users) != 1000 || lost {
 		t.Errorf("%d events, lost %t", len(users), lost)
 	}
 }
@@ -151,9 +151,9 @@ func TestAReaderHearsWhetherSomethingWasLost(t *testing.T) {
 func TestAReaderMayWaitForAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		_, next, _ := r.read("", "&wait=0")
+		_, next, _ := r.readEvents("", "&wait=0")
 		began := time.Now()
-		if users, again, lost := r.read(next, "&wait=60"); users != "" || again != next || lost || time.Since(began) != time.Minute {
+		if users, again, lost := r.readEvents(next, "&wait=60"); users != "" || again != next || lost || time.Since(began) != time.Minute {
 			t.Errorf("nobody came: %q, %s after %s, lost %t, after %v", users, again, next, lost, time.Since(began))
 		}
 		go func() {
@@ -166,11 +166,11 @@ func TestAReaderMayWaitForAnEvent(t *testing.T) {
 			r.logIn("a")
 		}()
 		began = time.Now()
-		if users, _, _ := r.read(next, "&wait=60"); users != "a" || time.Since(began) != 40*time.Second {
+		if users, _, _ := r.readEvents(next, "&wait=60"); users != "a" || time.Since(began) != 40*time.Second {
 			t.Errorf("%q came after %v", users, time.Since(began))
 		}
 		began = time.Now()
-		if users, _, _ := r.read(next, "&wait=60"); users != "a" || time.Since(began) != 0 {
+		if users, _, _ := r.readEvents(next, "&wait=60"); users != "a" || time.Since(began) != 0 {
 			t.Errorf("%q, which was there, came after %v", users, time.Since(began))
 		}
 	})
@@ -189,7 +189,7 @@ func TestNoEventFallsBetweenLookAndWait(t *testing.T) {
 	for next := ""; len(got) < len(users); {
 		began := time.Now()
 		var more string
-		more, next, _ = r.read(next, "&wait=60")
+		more, next, _ = r.readEvents(next, "&wait=60")
 		if got += more; time.Since(began) > 30*time.Second {
 			t.Fatal("an event was missed")
 		}
