@@ -167,7 +167,7 @@ func (s *Server) accountFor(wanted registration, remoteAddr string) newAccount {
 // sure as that 80 random bits do not repeat.
 func (s *Server) freeLocalpart() string {
 	for range 100 {
-		if name := newLocalpart(); !s.reserved(name) {
+		if name := newLocalpart(); !s.isReserved(name) {
 			return name
 		}
 	}

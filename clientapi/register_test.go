@@ -57,6 +57,26 @@ func TestRegisterChecksTheNameBeforeAndAfterAuthentication(t *testing.T) {
 	}
 }
 
+func TestPrefixesAreReservedFromNowOn(t *testing.T) {
+	d := newDoor(t, func(c *clientapi.Config, _ *sqlite.Options) { c.ReservedPrefixes = []string{"old_"} })
+	try := func(name, errcode string) {
+		t.Helper()
+		status := http.StatusUnauthorized // and how to authenticate
+		if errcode != "" {
+			status = http.StatusBadRequest
+		}
+		d.want(d.post("register", object(map[string]any{"username": name, "password": "x"})), status, errcode)
+	}
+	try("old_a", "M_EXCLUSIVE")
+	try("new_a", "")
+	prefixes := []string{"new_", ""}
+	d.server.Reserve(prefixes)
+	prefixes[0] = "another_" // is the caller's
+	try("old_a", "")
+	try("new_a", "M_EXCLUSIVE")
+	try("a", "")
+}
+
 func TestRegisterTakesEveryAllowedName(t *testing.T) {
 	d := newDoor(t, func(c *clientapi.Config, _ *sqlite.Options) { c.ReservedPrefixes = []string{"", "rtm_demo_"} })
 	for name, localpart := range map[string]string{

@@ -2,6 +2,7 @@ package clientapi
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -26,7 +27,8 @@ type Config struct {
 	// SharedSecret lets whoever knows it make accounts; "" switches that off.
 	SharedSecret string
 	// ReservedPrefixes begin the localparts that no client may register: they
-	// belong to RTM apps. An empty prefix reserves nothing.
+	// belong to RTM apps. An empty prefix reserves nothing. [Server.Reserve] replaces
+	// them.
 	ReservedPrefixes []string
 	// TURN is the relay for calls.
 	TURN TURN
@@ -92,6 +94,7 @@ type Remote interface {
 // their own beneath this one.
 type Server struct {
 	config        Config
+	reserved      atomic.Pointer[[]string] // what Reserve was given, or the config at first
 	store         Store
 	sender        Sender
 	notifier      Notifier
@@ -106,7 +109,7 @@ type Server struct {
 
 // New makes a Server. It starts nothing and has nothing to close.
 func New(config Config, store Store, sender Sender, notifier Notifier, remote Remote, log *logrus.Entry) *Server {
-	return &Server{
+	s := &Server{
 		config:        config,
 		store:         store,
 		sender:        sender,
@@ -118,4 +121,6 @@ func New(config Config, store Store, sender Sender, notifier Notifier, remote Re
 		nonces:        expiring.New[struct{}](maxNonces, nonceLifetime),
 		log:           log,
 	}
+	s.Reserve(config.ReservedPrefixes)
+	return s
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -46,7 +47,7 @@ func (s *Server) checkLocalpart(ctx context.Context, localpart string) error {
 		return httpapi.BadRequest(spec.ErrorInvalidUsername,
 			"A user name is made of a-z, 0-9 and ._=-/+ and makes a user ID of at most 255 bytes")
 	}
-	if s.reserved(localpart) {
+	if s.isReserved(localpart) {
 		return httpapi.BadRequest(spec.ErrorExclusive, "Names that begin like this are reserved")
 	}
 	_, err := s.store.Account(ctx, localpart)
@@ -59,8 +60,15 @@ func (s *Server) checkLocalpart(ctx context.Context, localpart string) error {
 	return userInUse()
 }
 
-func (s *Server) reserved(localpart string) bool {
-	for _, prefix := range s.config.ReservedPrefixes {
+// Reserve has these prefixes, and no others, begin the names that no client may
+// register from now on. See Config.ReservedPrefixes.
+func (s *Server) Reserve(prefixes []string) {
+	prefixes = slices.Clone(prefixes)
+	s.reserved.Store(&prefixes)
+}
+
+func (s *Server) isReserved(localpart string) bool {
+	for _, prefix := range *s.reserved.Load() {
 		if prefix != "" && strings.HasPrefix(localpart, prefix) {
 			return true
 		}

@@ -41,6 +41,12 @@ type Key struct {
 	Secret string
 }
 
+// A directory is what the door knows of apps at one time. It does not change.
+type directory struct {
+	apps        apps
+	credentials []credential
+}
+
 // apps holds the apps by ID.
 type apps map[string]App
 

@@ -64,8 +64,9 @@ func (s *Server) authenticateAnyUser(r *http.Request) (caller, error) {
 	if err != nil {
 		return caller{}, invalid("the app ID is not valid percent-encoded UTF-8")
 	}
-	presented, known, allowed := s.check(r, appID)
-	app, exists := s.apps[appID]
+	directory := s.directory.Load()
+	presented, known, allowed := directory.check(r, appID)
+	app, exists := directory.apps[appID]
 	switch {
 	case exists && allowed:
 		return caller{app: app, credential: "key " + string(presented[:])}, nil
@@ -80,13 +81,13 @@ func (s *Server) authenticateAnyUser(r *http.Request) (caller, error) {
 // check gives the hash of the key that the request carries, and tells whether it is one
 // of any app, and whether it is one of this app. It looks at every key there is, found or not, and each in
 // constant time.
-func (s *Server) check(r *http.Request, appID string) (presented [sha256.Size]byte, known, allowed bool) {
+func (d *directory) check(r *http.Request, appID string) (presented [sha256.Size]byte, known, allowed bool) {
 	key, secret, ok := r.BasicAuth()
 	if !ok {
 		return presented, false, false
 	}
 	presented = digest(key, secret)
-	for _, c := range s.credentials {
+	for _, c := range d.credentials {
 		same := subtle.ConstantTimeCompare(presented[:], c.digest[:]) == 1
 		known = known || same
 		allowed = allowed || same && c.appID == appID

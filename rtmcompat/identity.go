@@ -12,7 +12,7 @@ import (
 
 // App gives an app by its ID.
 func (s *Server) App(id string) (App, bool) {
-	app, ok := s.apps[id]
+	app, ok := s.directory.Load().apps[id]
 	return app, ok
 }
 
@@ -27,7 +27,7 @@ func (s *Server) User(app App, uid string) (todevice.UserID, error) {
 // UID gives the name by which users of an app know a Matrix user: the uid of one of their
 // own, the full Matrix ID of any other.
 func (s *Server) UID(app App, user todevice.UserID) string {
-	if user.Server == s.name && !s.apps.belongsToAnother(app, user.Localpart) {
+	if user.Server == s.name && !s.directory.Load().apps.belongsToAnother(app, user.Localpart) {
 		if escaped, ok := strings.CutPrefix(user.Localpart, app.Namespace); ok {
 			if uid, ok := unescape(escaped); ok {
 				return uid

@@ -46,6 +46,7 @@ type rig struct {
 	t        *testing.T
 	store    *sqlite.Store
 	notifier *relay.Notifier
+	door     *rtmcompat.Server
 	handler  http.Handler
 	log      *bytes.Buffer
 }
@@ -85,7 +86,8 @@ func newRigWith(t *testing.T, o sqlite.Options, cfg rtmcompat.Config, sender rtm
 	logger.SetOutput(r.log)
 	logger.SetLevel(logrus.DebugLevel)
 	router := httpapi.NewRouter()
-	rtmcompat.New(cfg, store, sender, r.notifier, logrus.NewEntry(logger)).Routes(router)
+	r.door = rtmcompat.New(cfg, store, sender, r.notifier, logrus.NewEntry(logger))
+	r.door.Routes(router)
 	r.handler = router
 	return r
 }

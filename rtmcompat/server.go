@@ -3,6 +3,7 @@ package rtmcompat
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -54,15 +55,16 @@ type Notifier interface {
 
 // A Server answers the RTM REST API.
 type Server struct {
-	name        spec.ServerName
-	apps        apps
-	credentials []credential
-	handles     handles
-	ackTimeout  time.Duration
-	store       Store
-	sender      Sender
-	notifier    Notifier
-	log         *logrus.Entry
+	name spec.ServerName
+	// directory is replaced as a whole, so that whoever asks sees apps and keys that
+	// belong together.
+	directory  atomic.Pointer[directory]
+	handles    handles
+	ackTimeout time.Duration
+	store      Store
+	sender     Sender
+	notifier   Notifier
+	log        *logrus.Entry
 }
 
 // New makes the door for the apps of a config that has been checked.
@@ -70,17 +72,23 @@ func New(cfg Config, store Store, sender Sender, notifier Notifier, log *logrus.
 	if cfg.AckTimeout == 0 {
 		cfg.AckTimeout = 10 * time.Second // the send timeout of the vendors' own SDK
 	}
-	return &Server{
-		name:        cfg.ServerName,
-		apps:        newApps(cfg.Apps),
-		credentials: newCredentials(cfg.Apps),
-		handles:     newHandles(store.Epoch()),
-		ackTimeout:  cfg.AckTimeout,
-		store:       store,
-		sender:      sender,
-		notifier:    notifier,
-		log:         log,
+	s := &Server{
+		name:       cfg.ServerName,
+		handles:    newHandles(store.Epoch()),
+		ackTimeout: cfg.AckTimeout,
+		store:      store,
+		sender:     sender,
+		notifier:   notifier,
+		log:        log,
 	}
+	s.SetApps(cfg.Apps)
+	return s
+}
+
+// SetApps has the door know these apps and no others from now on. They have been
+// checked. A request that was let in already goes on.
+func (s *Server) SetApps(list []App) {
+	s.directory.Store(&directory{apps: newApps(list), credentials: newCredentials(list)})
 }
 
 // Routes adds everything under /dev/v2/. The router must match the path as it was

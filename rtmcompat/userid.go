@@ -60,7 +60,7 @@ func (s *Server) userOf(app App, field, uid string) (todevice.UserID, error) {
 	if !todevice.ValidLocalpart(localpart, s.name) {
 		return todevice.UserID{}, invalid(field + " is too long for a user of this server: escaped, it is over 255 bytes with the server's name")
 	}
-	if s.apps.belongsToAnother(app, localpart) {
+	if s.directory.Load().apps.belongsToAnother(app, localpart) {
 		return todevice.UserID{}, invalid(field + " is reserved for another app of this server")
 	}
 	return todevice.UserID{Localpart: localpart, Server: s.name}, nil
