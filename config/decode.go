@@ -23,7 +23,8 @@ type decoder struct {
 }
 
 // decode reads a text into the struct that target points to, which keeps what the
-// text leaves out. The path is where in the configuration the struct belongs.
+// text leaves out, or behind the entries of a list. The path is where in the
+// configuration that belongs.
 func decode(text []byte, target any, path string, found *mistakes) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as some editors begin a file
 	file, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
@@ -132,9 +133,9 @@ func (d *decoder) list(node ast.Node, into reflect.Value, path string) {
 		d.found.add(path, "want a list; begin each entry with a dash and a space")
 		return
 	}
-	for i, item := range sequence.Values {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		d.found.lines[at] = lineOf(item)
+	for _, item := range sequence.Values {
+		at := fmt.Sprintf("%s[%d]", path, into.Len())
+		d.found.note(at, lineOf(item))
 		element := reflect.New(into.Type().Elem()).Elem()
 		d.value(item, element, at)
 		into.Set(reflect.Append(into, element))
@@ -166,11 +167,11 @@ func (d *decoder) pairs(node ast.Node, path string, do func(key string, line int
 
 // first notes where a key stands and tells whether it does so for the first time.
 func (d *decoder) first(path string, line int) bool {
-	if earlier, twice := d.found.lines[path]; twice {
-		d.found.at(line, fmt.Sprintf("duplicate key %s, which stands on line %d already; join the two", path, earlier))
+	if earlier, twice := d.found.places[path]; twice {
+		d.found.at(line, fmt.Sprintf("duplicate key %s, which stands on line %d already; join the two", path, earlier.line))
 		return false
 	}
-	d.found.lines[path] = line
+	d.found.note(path, line)
 	return true
 }
 

@@ -3,15 +3,21 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
 // keyOf is the name a field has in the file.
 func keyOf(field reflect.StructField) string { return field.Tag.Get("yaml") }
 
+// fieldsOf lists the fields that can stand in the file.
+func fieldsOf(section reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(section), func(field reflect.StructField) bool { return keyOf(field) == "-" })
+}
+
 func fieldOf(section reflect.Type, key string) (reflect.StructField, bool) {
-	for i := range section.NumField() {
-		if field := section.Field(i); keyOf(field) == key {
+	for _, field := range fieldsOf(section) {
+		if keyOf(field) == key {
 			return field, true
 		}
 	}
@@ -26,10 +32,10 @@ func keyPaths(t reflect.Type, path string) []string {
 		return keyPaths(t.Elem(), path+"[]")
 	case reflect.Struct:
 		var paths []string
-		for i := range t.NumField() {
-			at := join(path, keyOf(t.Field(i)))
+		for _, field := range fieldsOf(t) {
+			at := join(path, keyOf(field))
 			paths = append(paths, at)
-			paths = append(paths, keyPaths(t.Field(i).Type, at)...)
+			paths = append(paths, keyPaths(field.Type, at)...)
 		}
 		return paths
 	default:
@@ -51,8 +57,8 @@ func (d *decoder) unknownKey(section reflect.Type, path, key string) string {
 func (d *decoder) nearest(section reflect.Type, path, key string) string {
 	key = strings.ReplaceAll(strings.ToLower(key), "-", "_")
 	var here []string
-	for i := range section.NumField() {
-		here = append(here, join(path, keyOf(section.Field(i))))
+	for _, field := range fieldsOf(section) {
+		here = append(here, join(path, keyOf(field)))
 	}
 	found, far := nearestOf(here, key)
 	if strings.HasSuffix(found, "_"+key) {

@@ -5,8 +5,9 @@ import (
 	"os"
 )
 
-// Load reads and checks a configuration file. All mistakes in it come as one
-// error that names the line of each; it never shows a secret.
+// Load reads and checks a configuration file, and the RTM apps that commands keep in
+// its data folder. All mistakes in them come as one error that names the line of each;
+// it never shows a secret.
 func Load(path string) (Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -28,6 +29,7 @@ func parse(file string, data []byte) (Config, error) {
 		found.add("server_name", "missing: name this server, for instance example.org. "+
 			"It may be left out only while client.listen and federation.listen are loopback addresses")
 	}
+	c.readKeptApps(found)
 	c.check(found)
 	if err := found.err(); err != nil {
 		return Config{}, err

@@ -13,17 +13,20 @@ import (
 // playgroundApp is the file in the data folder that keeps the playground's RTM app.
 const playgroundApp = "rtm-app.yaml"
 
+// PlaygroundAppFile is the path of that file.
+func (c Config) PlaygroundAppFile() string { return filepath.Join(c.DataDir, playgroundApp) }
+
 // Playground is the configuration without a file: loopback only, registration
-// open, and one RTM app. The app is made at the first call and kept in dataDir,
-// readable by its owner only, so that it stays the same over restarts. An empty
-// dataDir is the default one.
+// open, and an RTM app besides those that commands have made. It is made at the first
+// call and kept in dataDir, readable by its owner only, so that it stays the same over
+// restarts. An empty dataDir is the default one.
 func Playground(dataDir string) (Config, error) {
 	c := Default()
 	if dataDir != "" {
 		c.DataDir = dataDir
 	}
 	c.Registration.Open = true
-	path := filepath.Join(c.DataDir, playgroundApp)
+	path := c.PlaygroundAppFile()
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = newApp()
@@ -35,6 +38,7 @@ func Playground(dataDir string) (Config, error) {
 	found := newMistakes(path)
 	c.RTM.Apps = make([]RTMApp, 1)
 	decode(text, &c.RTM.Apps[0], appPath(0), found)
+	c.readKeptApps(found)
 	c.check(found)
 	if err := found.err(); err != nil {
 		return Config{}, err

@@ -7,6 +7,7 @@ import (
 
 // RTM is the door for programs written for the RTM API.
 type RTM struct {
+	// Apps are those of the file, and behind them those that commands have made.
 	Apps []RTMApp `yaml:"apps"`
 	// SessionAddress is where clients of the SDK open their WebSocket, host:port; "" for
 	// where they have found the gateway.
@@ -39,6 +40,8 @@ type RTMApp struct {
 	// OpenEvents lets any user's token read the events of all users.
 	OpenEvents bool         `yaml:"open_events"`
 	Webhooks   []RTMWebhook `yaml:"webhooks"`
+	// Kept is true of an app that a command has made; see [Config.AddApp].
+	Kept bool `yaml:"-"`
 }
 
 // RTMWebhook is where events of the app are sent.
@@ -54,6 +57,15 @@ type RTMWebhook struct {
 type RTMKey struct {
 	Key    string `yaml:"key"`
 	Secret string `yaml:"secret"`
+}
+
+// KeyNames lists the names of the keys.
+func (a RTMApp) KeyNames() []string {
+	var names []string
+	for _, key := range a.Keys {
+		names = append(names, key.Key)
+	}
+	return names
 }
 
 // UserPrefix is what the Matrix localparts of the app's users begin with: the

@@ -22,7 +22,7 @@ var imports = map[string][]string{
 	"internal/faultdb":       nil,
 	"internal/httpapi":       {"todevice"},
 	"storage/sqlite":         {"todevice"},
-	"config":                 {"todevice"},
+	"config":                 {"todevice", "internal/files"},
 	"relay":                  {"todevice", "internal/canonicaljson"},
 	"clientapi": {"todevice", "clientapi/limits", "clientapi/uia", "clientapi/passwords", "clientapi/otherservers", "internal/httpapi",
 		"internal/expiring", "internal/canonicaljson", "internal/rawjson"},
