@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -41,6 +43,7 @@ type building struct {
 	peers    remote.Config
 	messages *relay.Relay
 	accounts *clientapi.Server
+	apps     *keptApps
 }
 
 // part gives the log of one part.
@@ -110,6 +113,7 @@ func (b *building) openClientDoors() {
 	rooms.New(b.cfg.ServerName, b.store, log).Routes(b.clients)
 	rtm := rtmcompat.New(rtmConfig(b.cfg), b.store, b.messages, b.notifier, b.part("rtm"))
 	rtm.Routes(b.clients)
+	b.apps = &keptApps{cfg: b.cfg, door: rtm, accounts: b.accounts}
 	b.sessions = sessions.New(sessions.Config{Address: b.cfg.RTM.SessionAddress, Limited: b.cfg.RateLimits.Enabled},
 		rtm, b.store, b.notifier, channels.New(), b.part("rtm"), b.registry)
 	b.sessions.Routes(b.clients)
@@ -152,20 +156,20 @@ func (b *building) listenAll() error {
 	if len(b.listeners) == 0 {
 		return nil
 	}
-	return b.listenControl(controlPath(b.cfg), b.accounts)
+	if err := b.listenControl(controlPath(b.cfg), b.accounts, b.apps); err != nil {
+		return err
+	}
+	// A command that changed the apps since the configuration was read could not tell it.
+	return b.apps.reload(context.Background(), struct{}{})
 }
 
 func clientConfig(cfg config.Config) clientapi.Config {
-	var reserved []string
-	for _, app := range cfg.RTM.Apps {
-		reserved = append(reserved, app.UserPrefix())
-	}
 	return clientapi.Config{
 		ServerName:       cfg.ServerName,
 		BaseURL:          cfg.Client.BaseURL,
 		OpenRegistration: cfg.Registration.Open,
 		SharedSecret:     cfg.Registration.SharedSecret,
-		ReservedPrefixes: reserved,
+		ReservedPrefixes: userPrefixes(cfg),
 		TURN:             clientapi.TURN(cfg.TURN),
 	}
 }

@@ -46,7 +46,7 @@ func controlPath(cfg config.Config) string { return filepath.Join(cfg.DataDir, c
 // listenControl binds the control socket, for the owner of the process alone. A
 // server that cannot have one runs without it. The data folder is locked, so a
 // socket that is there is left over.
-func (s *Server) listenControl(path string, accounts *clientapi.Server) error {
+func (s *Server) listenControl(path string, accounts *clientapi.Server, apps *keptApps) error {
 	log := s.log.WithField("listener", "control")
 	if len(path) > maxSocketPath {
 		log.Warnf("the path of data_dir is too long for a control socket (%d bytes, at most %d): commands cannot tell this server anything",
@@ -66,6 +66,7 @@ func (s *Server) listenControl(path string, accounts *clientapi.Server) error {
 	}
 	handler := http.NewServeMux()
 	handler.HandleFunc("POST "+retryPath, controlled(s.retry))
+	handler.HandleFunc("POST "+reloadAppsPath, controlled(apps.reload))
 	for path, change := range userChanges(accounts) {
 		handler.HandleFunc("POST "+path, controlled(change))
 	}

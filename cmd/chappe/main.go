@@ -29,6 +29,11 @@ type commands struct {
 		Remove tokenRemove `cmd:"" help:"End a registration token. The accounts made with it stay."`
 	} `cmd:"" help:"Manage registration tokens. All of it works while the server runs, too."`
 	RTM struct {
+		App struct {
+			Add    rtmAppAdd    `cmd:"" help:"Make an app with fresh secrets, and print them once."`
+			List   rtmAppList   `cmd:"" help:"List all apps, without their secrets."`
+			Rotate rtmAppRotate `cmd:"" help:"Give an app a new certificate, or a key of it a new secret. The old one is refused from then on."`
+		} `cmd:"" help:"Manage RTM apps. All of it works while the server runs, too, and is in effect at once."`
 		Token rtmToken `cmd:"" help:"Print a token with which a user of an RTM app can use the REST API."`
 	} `cmd:"" name:"rtm" help:"Help with RTM apps."`
 	Keys struct {

@@ -58,7 +58,7 @@ func (c *rtmToken) Run(out io.Writer) error {
 // findApp finds an app by its ID, "" being the only one there is.
 func findApp(apps []config.RTMApp, id string) (config.RTMApp, error) {
 	if len(apps) == 0 {
-		return config.RTMApp{}, errors.New("the configuration has no RTM app: add one to rtm.apps")
+		return config.RTMApp{}, errors.New("the configuration has no RTM app: `chappe rtm app add` makes one, or add one to rtm.apps")
 	}
 	if id == "" && len(apps) == 1 {
 		return apps[0], nil
