@@ -51,6 +51,7 @@ func TestControlSocketIsForItsOwnerAloneAndGoesWithTheServer(t *testing.T) {
 			{retryRequest{"no name"}, retryPath, false},
 			{map[string]string{}, retryPath, false},
 			{"nonsense", retryPath, false},
+			{struct{}{}, reloadAppsPath, true},
 			{retryRequest{"a.test"}, "/another", false},
 			{map[string]string{"server": "a.test", "x": strings.Repeat("x", controlLimit)}, retryPath, false},
 		} {

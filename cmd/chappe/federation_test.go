@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,23 +111,25 @@ func (r *rig) yaml() []byte {
 	return out.Bytes()
 }
 
-// start starts a server that ends with the test.
-func (r *rig) start(name spec.ServerName) {
+// start starts a server that ends with the test, or when it is stopped.
+func (r *rig) start(name spec.ServerName) (stop func()) {
 	r.t.Helper()
 	log, _ := test.NewNullLogger()
 	s, err := server.New(r.configs[name], logrus.NewEntry(log))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	r.t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-ended; err != nil {
 			r.t.Errorf("%s ended with: %v", name, err)
 		}
 	})
+	r.t.Cleanup(stop)
+	return stop
 }
 
 // store opens the database of here, while no server runs on it.
