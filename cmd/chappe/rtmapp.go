@@ -53,7 +53,7 @@ func printUse(out io.Writer, cfg config.Config, app config.RTMApp) {
     -H 'Content-Type: application/json' \
     -d '{"destination":"bob","payload":"hello","enable_offline_messaging":true}'
 
-anyRTC's web SDK, once this server has sessions for it (docs/RTM.md tells):
+anyRTC's web SDK (docs/RTM.md):
 
   const client = ArRTM.createInstance('%[2]s', { ConfPriCloudAddr: %[5]s })
 
