@@ -11,21 +11,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/chappe-im/chappe/internal/testserver"
+	"github.com/chappe-im/chappe/realclients/programs"
 )
 
 // The page is from another origin than both servers, so that all the client does
 // there has to pass the browser's checks.
 func TestInBrowserOnTwoServers(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		without(t, "there is no chromium", err)
-	}
-	esbuild := installed(t, "esbuild")
+	chromium, esbuild := programs.Chromium(t), programs.Installed(t, "esbuild")
 	servers := testserver.Federated(t, "alpha.test", "beta.test")
 	alpha, beta := record(t, servers[0]), record(t, servers[1])
 	page, told := servePage(t, bundle(t, esbuild), scenario{Alice: alpha.URL, Bob: beta.URL, Rounds: 3, Messages: 20})
@@ -48,18 +43,8 @@ func browse(t *testing.T, chromium, page string, told <-chan outcome) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	browser := exec.CommandContext(ctx, chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--user-data-dir="+t.TempDir(), page)
 	var complaints bytes.Buffer
-	browser.Stderr = &complaints
-	browser.Cancel = func() error { return browser.Process.Signal(syscall.SIGTERM) }
-	browser.WaitDelay = 10 * time.Second
-	if err := browser.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- browser.Wait() }()
+	ended := programs.Open(ctx, t, chromium, page, &complaints)
 	select {
 	case outcome := <-told:
 		cancel()

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chappe-im/chappe/internal/testserver"
+	"github.com/chappe-im/chappe/realclients/programs"
 )
 
 func TestInNodeOnOneServer(t *testing.T) {
@@ -44,7 +45,7 @@ func TestInNodeThroughKills(t *testing.T) {
 }
 
 // node gives the Node that this SDK wants.
-func node(t *testing.T) string { return installed(t, "node") }
+func node(t *testing.T) string { return programs.Installed(t, "node") }
 
 // play begins the scenario, and gives a function that waits for its reports.
 func play(t *testing.T, node string, s scenario) (wait func() []byte) {
