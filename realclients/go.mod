@@ -53,4 +53,7 @@ require (
 
 replace github.com/chappe-im/chappe => ../
 
-ignore ./matrixjs/node_modules
+ignore (
+	./arrtm/node_modules
+	./matrixjs/node_modules
+)

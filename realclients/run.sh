@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests with real clients: mautrix-go, and matrix-js-sdk in Node and in Chromium.
+# Runs the tests with real clients: mautrix-go, and matrix-js-sdk and ar-rtm-sdk in Node
+# and in Chromium.
 # It needs Go, a C compiler and npm; Chromium is installed from Debian where it is
 # missing and we are root. Arguments go to go test: realclients/run.sh -run TestInNode.
 set -euo pipefail
@@ -11,7 +12,9 @@ if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$(id 
 fi
 if command -v npm >/dev/null; then
     # npm itself may run on an older Node than the one it installs here.
-    (cd matrixjs && npm ci --no-audit --no-fund --loglevel=error)
+    for clients in matrixjs arrtm; do
+        (cd "$clients" && npm ci --no-audit --no-fund --loglevel=error)
+    done
 fi
 
 # goolm is Olm in Go; without this tag mautrix-go wants the C library.
