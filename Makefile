@@ -23,7 +23,7 @@ bench:
 simulate:
 	go test ./simulation -count=1 -timeout 0 -v -run FaultsNever -simulate.for=$(FOR) $(SIMULATE)
 
-# With mautrix-go, and with matrix-js-sdk in Node and in Chromium.
+# With mautrix-go, and with matrix-js-sdk and ar-rtm-sdk in Node and in Chromium.
 real-clients:
 	realclients/run.sh
 
