@@ -100,6 +100,10 @@ func (b *bench) scenarios(ctx context.Context) error {
 		{b.wants(listsScenario), b.deviceLists},
 		{b.wants(wakeScenario), b.wakeAll},
 		{b.wants(loginScenario), b.login},
+		{b.wants(rtmPeerScenario), b.rtmPeer},
+		{b.wants(rtmLatencyScenario), b.rtmLatency},
+		{b.wants(rtmChannelScenario), b.rtmChannels},
+		{b.wants(rtmIdleScenario), b.rtmIdle},
 	} {
 		if !scenario.wanted {
 			continue
@@ -114,8 +118,13 @@ func (b *bench) scenarios(ctx context.Context) error {
 // both measures the floor and Chappe, one after the other, each in a process of
 // its own, Chappe with an empty database but for these users.
 func both[R any](ctx context.Context, b *bench, scenario string, users []person, measure func(context.Context, *process) (R, error)) (floor, chappe R, err error) {
+	return inTurn(ctx, b, scenario, asFloor, func() (*process, error) { return b.startAlone(ctx, scenario, users) }, measure)
+}
+
+// inTurn measures a floor, which is this program as something, and then what is started.
+func inTurn[R any](ctx context.Context, b *bench, scenario, as string, startChappe func() (*process, error), measure func(context.Context, *process) (R, error)) (floor, chappe R, err error) {
 	b.say("%s: the floor", scenario)
-	p, err := b.startFloor(ctx)
+	p, err := b.startFloor(ctx, as)
 	if err != nil {
 		return floor, chappe, err
 	}
@@ -124,7 +133,7 @@ func both[R any](ctx context.Context, b *bench, scenario string, users []person,
 		return floor, chappe, fmt.Errorf("%s: the floor: %w", scenario, err)
 	}
 	b.say("%s: Chappe", scenario)
-	if p, err = b.startAlone(ctx, scenario, users); err != nil {
+	if p, err = startChappe(); err != nil {
 		return floor, chappe, err
 	}
 	chappe, err = measure(ctx, p)
@@ -134,12 +143,12 @@ func both[R any](ctx context.Context, b *bench, scenario string, users []person,
 	return floor, chappe, nil
 }
 
-func (b *bench) startFloor(ctx context.Context) (*process, error) {
+func (b *bench) startFloor(ctx context.Context, as string) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, "the floor", address, b.self, "-as", asFloor, "-listen", address)
+	return start(ctx, "the floor", address, b.self, "-as", as, "-listen", address)
 }
 
 // startAlone starts one Chappe with a database of its own.

@@ -20,6 +20,8 @@ type deployment struct {
 	client, federation string // host:port
 	// peer is another server that is known and whose certificate is trusted, or nil.
 	peer *deployment
+	// more is added to the configuration.
+	more string
 }
 
 func newDeployment(dir string, name spec.ServerName) (*deployment, error) {
@@ -64,6 +66,7 @@ federation:
 	if d.peer != nil {
 		fmt.Fprintf(&config, "  ca_file: %q\n  hosts:\n    %q: %q\n", d.peer.certificate(), d.peer.name, d.peer.federation)
 	}
+	config.WriteString(d.more)
 	if err := os.WriteFile(d.configFile(), config.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}

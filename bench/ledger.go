@@ -13,7 +13,7 @@ type ledger struct {
 type stream struct {
 	// next is one more than the highest number seen.
 	next int64
-	// missing holds the numbers below next that have not come.
+	// missing holds the numbers below next that have not come; nil while there was none.
 	missing map[int64]struct{}
 }
 
@@ -21,7 +21,7 @@ type stream struct {
 func newLedger(senders ...int) *ledger {
 	l := &ledger{streams: make(map[int]*stream)}
 	for _, sender := range senders {
-		l.streams[sender] = &stream{missing: make(map[int64]struct{})}
+		l.streams[sender] = new(stream)
 	}
 	return l
 }
@@ -34,20 +34,7 @@ func (l *ledger) note(m message) (first bool) {
 		l.verdict.Misdelivered++
 		return false
 	}
-	switch _, late := s.missing[m.seq]; {
-	case late:
-		delete(s.missing, m.seq)
-		l.verdict.OutOfOrder++
-	case m.seq < s.next:
-		l.verdict.Duplicated++
-		return false
-	default:
-		for ; s.next < m.seq; s.next++ {
-			s.missing[s.next] = struct{}{}
-		}
-		s.next++
-	}
-	return true
+	return s.note(m.seq, &l.verdict)
 }
 
 // close gives the verdict when nothing more can come. Accepted says how many
@@ -55,11 +42,36 @@ func (l *ledger) note(m message) (first bool) {
 func (l *ledger) close(accepted func(sender int) int64) verdict {
 	v := l.verdict
 	for sender, s := range l.streams {
-		want := accepted(sender)
-		v.Lost += int64(len(s.missing)) + max(want-s.next, 0)
-		v.Misdelivered += max(s.next-want, 0) // nobody was told that it was accepted
+		s.close(accepted(sender), &v)
 	}
 	return v
+}
+
+// note enters a number, and what it breaks into the verdict.
+func (s *stream) note(seq int64, v *verdict) (first bool) {
+	switch _, late := s.missing[seq]; {
+	case late:
+		delete(s.missing, seq)
+		v.OutOfOrder++
+	case seq < s.next:
+		v.Duplicated++
+		return false
+	default:
+		for ; s.next < seq; s.next++ {
+			if s.missing == nil {
+				s.missing = make(map[int64]struct{})
+			}
+			s.missing[s.next] = struct{}{}
+		}
+		s.next++
+	}
+	return true
+}
+
+// close enters what has not come of so many.
+func (s *stream) close(want int64, v *verdict) {
+	v.Lost += int64(len(s.missing)) + max(want-s.next, 0)
+	v.Misdelivered += max(s.next-want, 0) // nobody was told that it was accepted
 }
 
 // A verdict counts the messages that broke a promise.

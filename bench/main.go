@@ -41,6 +41,8 @@ func run(o options) error {
 	switch o.as {
 	case asFloor:
 		return serveFloor(ctx, o.listen)
+	case asHub:
+		return serveHub(ctx, o.listen)
 	case asChappe:
 		return serveProfiled(ctx, o.config, o.profile)
 	}

@@ -12,6 +12,7 @@ import (
 // The servers this program can be, rather than the benchmark.
 const (
 	asFloor  = "floor"
+	asHub    = "hub"
 	asChappe = "chappe"
 )
 
@@ -22,7 +23,8 @@ func scenarios() []string {
 	return []string{
 		localScenario, latencyScenario, idleScenario,
 		federatedScenario, federatedLatencyScenario, drainScenario, deadScenario,
-		uploadScenario, queryScenario, claimScenario, listsScenario, wakeScenario, loginScenario, allScenarios,
+		uploadScenario, queryScenario, claimScenario, listsScenario, wakeScenario, loginScenario,
+		rtmPeerScenario, rtmLatencyScenario, rtmChannelScenario, rtmIdleScenario, allScenarios,
 	}
 }
 
@@ -39,6 +41,7 @@ type options struct {
 	deadServers        int
 	devices            int // that have keys
 	peers              int
+	sessions           int // of RTM users
 	dir                string
 	json               string
 	profile            string
@@ -63,11 +66,12 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.deadServers, "dead", 10_000, "servers that are down in the dead scenario")
 	flags.IntVar(&o.devices, "devices", 2000, "devices that upload keys, and whose keys are claimed: a multiple of 50")
 	flags.IntVar(&o.peers, "peers", 1000, "users one is interested in, in the device-lists scenario, or who are interested in one, in wake")
+	flags.IntVar(&o.sessions, "sessions", 10_000, "RTM sessions that are idle, or in one channel, and a tenth of them in another run: a multiple of 10")
 	flags.StringVar(&o.dir, "dir", "", "where to keep the databases meanwhile; empty: the system's temporary folder")
 	flags.StringVar(&o.json, "json", "", "write the figures to this file, too")
 	flags.StringVar(&o.profile, "profile", "", "run Chappe inside this program and write its CPU and allocation profiles to this folder")
-	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor or chappe")
-	flags.StringVar(&o.listen, "listen", "", "with -as floor: host:port")
+	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor, hub or chappe")
+	flags.StringVar(&o.listen, "listen", "", "with -as floor or hub: host:port")
 	flags.StringVar(&o.config, "config", "", "with -as chappe: its configuration")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -86,6 +90,8 @@ func (o options) check() error {
 		return errors.New("-senders, -receivers, -idle, -queued, -dead and -peers: want at least 1")
 	case o.devices < claimBatch || o.devices%claimBatch != 0:
 		return fmt.Errorf("-devices: want a multiple of %d", claimBatch)
+	case o.sessions < 10*rtmPublishers || o.sessions%10 != 0:
+		return fmt.Errorf("-sessions: want a multiple of 10, at least %d", 10*rtmPublishers)
 	case o.size < minSize || o.size > maxSize:
 		return fmt.Errorf("-size: want %d to %d", minSize, maxSize)
 	case o.measured <= 0:

@@ -23,6 +23,8 @@ func TestMistakesOnTheCommandLineAreRefused(t *testing.T) {
 		{"-peers", "0"},
 		{"-devices", "0"},
 		{"-devices", "60"},
+		{"-sessions", "0"},
+		{"-sessions", "1005"},
 		{"-size", "95"},
 		{"-size", "60001"},
 		{"-for", "0s"},
