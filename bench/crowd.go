@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// rtmPublishers is how many publish to the channel at once: the first half are
-	// sessions of members, the others send by REST.
+	// rtmPublishers is how many publish to the channel at once: the first half by REST,
+	// the others in their sessions.
 	rtmPublishers = 4
 	// arrivalTimeout is when a message counts as lost.
 	arrivalTimeout = 20 * time.Second
@@ -52,7 +52,7 @@ func (b *bench) gather(ctx context.Context, p *process, members int) (*crowd, er
 	}
 	begin := time.Now()
 	err = c.swarm.login(c.working, p.address, uids("m", members))
-	for i := rtmPublishers / 2; i < rtmPublishers && err == nil; i++ {
+	for i := 0; i < rtmPublishers/2 && err == nil; i++ {
 		c.rest[i], err = dialREST(c.working, p.address)
 	}
 	if err != nil {
@@ -71,8 +71,8 @@ func (b *bench) newCrowd(ctx context.Context, members int) (*crowd, error) {
 	own := make(map[int]int)
 	for i := range rtmPublishers {
 		p := &publisher{done: make(chan struct{}, 1), seq: -1, hearers: members}
-		if i < rtmPublishers/2 {
-			own[i] = i
+		if i >= rtmPublishers/2 {
+			own[i] = i // it is the member of the same number
 			p.hearers--
 		}
 		c.publishers = append(c.publishers, p)

@@ -60,7 +60,9 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/":
 		h.session(w, r)
 	case path == "/arapi/v1":
-		fmt.Fprintf(w, `{"code":0,"sessionid":"%d","addresses":[{"type":0,"addr":"127.0.0.1","port":%d}]}`, h.last.Add(1), h.port)
+		_, _ = fmt.Fprintf(w, `{"code":0,"sessionid":"%d","addresses":[{"type":0,"addr":"127.0.0.1","port":%d}]}`, h.last.Add(1), h.port)
+	case path == offlinePath:
+		_, _ = w.Write([]byte(`{"code":0,"data":[]}`)) // who hung up needs no answer
 	case strings.HasSuffix(path, "/peer_messages"):
 		h.sendPeer(w, r)
 	case strings.HasSuffix(path, "/channel_messages"):

@@ -17,14 +17,16 @@ import (
 
 const (
 	gatewayPath = "/arapi/v1?action=wrtm_gateway"
+	// offlinePath gives what came before the login: nothing, but every client asks.
+	offlinePath = "/arapi/v1/artmgw/getOfflineMsg"
 	// loginsAtOnce is how many users are logging in at a time.
 	loginsAtOnce = 64
 	// answerTimeout is how long a session may wait for an answer.
 	answerTimeout = 30 * time.Second
 )
 
-// login logs the users in, as the web SDK does: a POST, a WebSocket and a frame. They
-// must be as many as the swarm has clients.
+// login logs the users in, as the web SDK does: a POST, a WebSocket, a frame and
+// another POST. They must be as many as the swarm has clients.
 func (s *swarm) login(ctx context.Context, address string, uids []string) error {
 	return several(ctx, len(uids), func(ctx context.Context, numbers iter.Seq[int]) error {
 		rest, err := dialREST(ctx, address)
@@ -80,7 +82,11 @@ func (s *swarm) connect(ctx context.Context, rest *restConn, number int, uid str
 	if err := s.add(c); err != nil {
 		return fmt.Errorf("watch the connection: %w", err)
 	}
-	return c.ask(ctx, loginFrame(uid, door.session))
+	if err := c.ask(ctx, loginFrame(uid, door.session)); err != nil {
+		return err
+	}
+	_, err = rest.post(offlinePath, fmt.Appendf(nil, `{"uid":%q,"sessId":%q,"appId":%q}`, uid, door.session, rtmApp))
+	return err
 }
 
 // ask sends a frame and waits for its answer.
