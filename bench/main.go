@@ -3,7 +3,7 @@
 // prints what it cost. Beside it, as the floor, it puts the least that could answer
 // the same requests (see floor.go), driven by the same generator.
 //
-//	go run ./bench                        # everything, about seven minutes
+//	go run ./bench                        # everything, about fifteen minutes
 //	go run ./bench -scenario local -for 30s
 //	taskset -c 0,1 go run ./bench         # the wanted figures are for two cores
 //

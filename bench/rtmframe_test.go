@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -102,9 +101,9 @@ func TestAFieldIsFoundInAFrame(t *testing.T) {
 
 func unframed(t *testing.T, sent []byte) []byte {
 	t.Helper()
-	frame, err := ws.ReadFrame(bytes.NewReader(sent))
-	if err != nil {
-		t.Fatal(err)
+	_, frame, rest, ok, err := cutFrame(sent)
+	if err != nil || !ok || len(rest) > 0 {
+		t.Fatalf("%x is not one frame (%v)", sent, err)
 	}
-	return frame.Payload
+	return frame
 }

@@ -6,10 +6,7 @@ import (
 	"time"
 )
 
-// minPayload has room for the fields of a payload with any number.
-const minPayload = 80
-
-// payloads are the texts of RTM messages, all of one size: nothing in them changes
+// payloads are the texts of RTM messages, all of one size, minSize at least: nothing in them changes
 // when it is written as JSON, and once more as JSON in a string, so that a payload is
 // found in a frame without reading the frame as JSON.
 type payloads struct {
