@@ -122,11 +122,27 @@ func (s *Server) replace(ss *session) {
 	s.forget(ss, false)
 }
 
-// end ends a session that its user has ended, or that nobody came back to.
+// end ends a session that its user has ended.
 func (s *Server) end(ss *session) {
 	lock := s.loginLock(ss.device.User)
 	lock.Lock()
 	defer lock.Unlock()
+	s.endLocked(ss)
+}
+
+// giveUp ends a session that nobody has come back to. Meanwhile somebody may have: as long
+// as a login was under way, this waited for it.
+func (s *Server) giveUp(ss *session, now time.Time) {
+	lock := s.loginLock(ss.device.User)
+	lock.Lock()
+	defer lock.Unlock()
+	if ss.over(now) {
+		s.endLocked(ss)
+	}
+}
+
+// endLocked is called with the login lock of the user held.
+func (s *Server) endLocked(ss *session) {
 	if c := ss.leave(); c != nil {
 		c.finish(closeReplaced)
 	}

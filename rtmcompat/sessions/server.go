@@ -155,9 +155,7 @@ func (s *Server) restore(ctx context.Context) {
 		lock := s.loginLock(old.Device.User)
 		lock.Lock()
 		if s.session(old.Device.User) == nil {
-			ss := s.newSession(app, old)
-			ss.brokenAt = time.Now()
-			s.add(ss)
+			s.add(s.newSession(app, old))
 		}
 		lock.Unlock()
 	}

@@ -33,7 +33,7 @@ type session struct {
 	// the login it has now. Guarded by mu.
 	sid, sessionID string
 	done           usage // guarded by mu
-	// conn is nil while the connection is broken, which it is since brokenAt.
+	// conn is nil while there is none, which is so since brokenAt.
 	conn     *connection // guarded by mu
 	brokenAt time.Time   // guarded by mu
 	ended    bool        // guarded by mu
@@ -61,6 +61,8 @@ func (s *Server) newSession(app rtmcompat.App, stored todevice.RTMSession) *sess
 		server: s, app: app, uid: stored.UID, device: stored.Device, sid: stored.SID,
 		token: tokenLife{until: stored.TokenUntil, renewed: true}, // if the program was restarted
 		out:   delivery{nextID: time.Now().UnixMilli()},
+
+		brokenAt: time.Now(), // until its client is connected to it
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 
 	"github.com/chappe-im/chappe/rtmcompat"
+	"github.com/chappe-im/chappe/todevice"
 )
 
 func TestGatewayTellsTheSDKWhyALoginIsRefused(t *testing.T) {
@@ -198,6 +199,32 @@ func TestSessionStandsThirtySecondsWithoutAConnection(t *testing.T) {
 	}
 }
 
+// A session that is in time to be given up may be had by a login at this very moment.
+func TestSessionIsNotGivenUpThatALoginHasTakenUp(t *testing.T) {
+	r := newRig(t)
+	bob := r.login("bob", "1")
+	ss := bob.session()
+	bob.cut()
+	late := ss.brokenAt.Add(grace)
+	if !ss.tick(late) {
+		t.Fatal("nobody is back in time, and the session is not over")
+	}
+	bob = r.login("bob", "1")
+	r.sessions.giveUp(ss, late)
+	bob.wantNoMore("ForceOffline")
+	if bob.session() != ss {
+		t.Error("the client that is back has another session")
+	}
+}
+
+func TestSessionIsNotOverBeforeItsClientIsConnected(t *testing.T) {
+	r := newRig(t)
+	ss := r.sessions.newSession(testApp(), todevice.RTMSession{})
+	if ss.tick(time.Now()) {
+		t.Error("a session is over that has just begun")
+	}
+}
+
 func TestChannelMessageReachesTheOthersAndWhatWasMissedFollows(t *testing.T) {
 	r := newRig(t)
 	ann, bob := r.login("ann", "1"), r.login("bob", "1")
@@ -342,6 +369,6 @@ func TestUserAttributesAreThereWhileTheUserIsOnline(t *testing.T) {
 // tickOf does what goes by time for one session, at a time that may not have come yet.
 func (r *rig) tickOf(ss *session, now time.Time) {
 	if ss.tick(now) {
-		r.sessions.end(ss)
+		r.sessions.giveUp(ss, now)
 	}
 }

@@ -26,7 +26,7 @@ func (s *Server) tick(now time.Time) {
 	s.mu.Unlock()
 	for _, ss := range all {
 		if ss.tick(now) {
-			s.end(ss)
+			s.giveUp(ss, now)
 		}
 	}
 }
@@ -37,7 +37,7 @@ func (ss *session) tick(now time.Time) (over bool) {
 	defer ss.mu.Unlock()
 	c := ss.conn
 	if c == nil {
-		return !ss.ended && now.Sub(ss.brokenAt) >= grace
+		return ss.overLocked(now)
 	}
 	if now.Sub(time.Unix(0, c.heard.Load())) >= silence {
 		c.kill()
@@ -55,6 +55,17 @@ func (ss *session) tick(now time.Time) (over bool) {
 		ss.wakeLocked()
 	}
 	return false
+}
+
+// over tells whether nobody has come back to a session in time.
+func (ss *session) over(now time.Time) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.overLocked(now)
+}
+
+func (ss *session) overLocked(now time.Time) bool {
+	return ss.conn == nil && !ss.ended && now.Sub(ss.brokenAt) >= grace
 }
 
 // tellOfTokenLocked tells the client that its token ends, and that it has. The connection
