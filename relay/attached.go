@@ -48,7 +48,7 @@ func (n *Notifier) detach(device todevice.Device, a Attached) {
 	// It says itself when it has gone: unlike after a sync, nobody takes it for online
 	// any longer.
 	delete(n.seen, device.Inbox)
-	n.leaveUserLocked(device)
+	n.leaveUserLocked(device.User.Localpart, device.Inbox)
 }
 
 // Attached tells whether a local device is attached.

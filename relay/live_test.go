@@ -47,7 +47,7 @@ func TestOnlineOnlyMessageIsGivenToAnAttachedDeviceAndNotStored(t *testing.T) {
 			t.Error("an attached device is offline")
 		}
 		accepted := sendLive(t, r)
-		if want := `{"content":{"n":1},"sender":"@x:`+here+`","type":"t"}`; len(there.taken) != 1 || there.taken[0] != want || there.woken != 0 {
+		if want := `{"content":{"n":1},"sender":"@x:` + here + `","type":"t"}`; len(there.taken) != 1 || there.taken[0] != want || there.woken != 0 {
 			t.Errorf("taken %q, woken %d times, want %s", there.taken, there.woken, want)
 		}
 		if len(store.batches) != 0 {
@@ -108,4 +108,3 @@ func TestLaterAttachmentOfADeviceCounts(t *testing.T) {
 		t.Error("still attached")
 	}
 }
-

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +18,9 @@ type Notifier struct {
 	mu sync.Mutex
 	// waiting holds, for each waited-on inbox, the channels to signal.
 	waiting map[todevice.InboxID]map[chan struct{}]struct{} // guarded by mu
-	// users holds the waited-on inboxes of each user of this server.
-	users map[string]map[todevice.InboxID]struct{} // guarded by mu
+	// users holds, for each user of this server, the IDs of the devices that are waited on
+	// or attached, or were there of late.
+	users map[string]map[todevice.InboxID]string // guarded by mu
 	// seen holds what is known of the devices that were there of late.
 	seen map[todevice.InboxID]sighting // guarded by mu
 	// swept is when seen was last cleared of old entries.
@@ -37,6 +39,8 @@ type Notifier struct {
 // A sighting is the last time a device was there.
 type sighting struct {
 	at time.Time
+	// localpart is its user's, "" where that was not said.
+	localpart string
 	// confirmed is the position up to which it has confirmed its inbox, as far as is
 	// remembered.
 	confirmed todevice.Position
@@ -50,7 +54,7 @@ type sighting struct {
 func NewNotifier() *Notifier {
 	return &Notifier{
 		waiting:    make(map[todevice.InboxID]map[chan struct{}]struct{}),
-		users:      make(map[string]map[todevice.InboxID]struct{}),
+		users:      make(map[string]map[todevice.InboxID]string),
 		seen:       make(map[todevice.InboxID]sighting),
 		swept:      time.Now(),
 		confirming: make(map[todevice.InboxID]map[*confirmation]struct{}),
@@ -78,30 +82,29 @@ func (n *Notifier) Wait(device todevice.Device) (woken <-chan struct{}, leave fu
 func (n *Notifier) leave(device todevice.Device, signal chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.sawLocked(device.Inbox)
 	if delete(n.waiting[device.Inbox], signal); len(n.waiting[device.Inbox]) == 0 {
 		delete(n.waiting, device.Inbox)
-		n.leaveUserLocked(device)
 	}
+	n.sawDeviceLocked(device)
 }
 
-// leaveUserLocked forgets a device of its user's that nobody waits for.
-func (n *Notifier) leaveUserLocked(device todevice.Device) {
-	_, attached := n.attached[device.Inbox]
-	if attached || len(n.waiting[device.Inbox]) > 0 {
+// leaveUserLocked forgets a device of its user's that is not there.
+func (n *Notifier) leaveUserLocked(localpart string, inbox todevice.InboxID) {
+	_, attached := n.attached[inbox]
+	_, seen := n.seen[inbox]
+	if attached || seen || len(n.waiting[inbox]) > 0 {
 		return
 	}
-	localpart := device.User.Localpart
-	if delete(n.users[localpart], device.Inbox); len(n.users[localpart]) == 0 {
+	if delete(n.users[localpart], inbox); len(n.users[localpart]) == 0 {
 		delete(n.users, localpart)
 	}
 }
 
 func (n *Notifier) joinUserLocked(device todevice.Device) {
 	if n.users[device.User.Localpart] == nil {
-		n.users[device.User.Localpart] = make(map[todevice.InboxID]struct{}, 1)
+		n.users[device.User.Localpart] = make(map[todevice.InboxID]string, 1)
 	}
-	n.users[device.User.Localpart][device.Inbox] = struct{}{}
+	n.users[device.User.Localpart][device.Inbox] = device.ID
 }
 
 // Wake signals everyone who waits for one of the inboxes.
@@ -137,10 +140,18 @@ func (n *Notifier) wakeLocked(inbox todevice.InboxID) {
 }
 
 // Saw notes that a device was there just now.
-func (n *Notifier) Saw(inbox todevice.InboxID) {
+func (n *Notifier) Saw(device todevice.Device) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.sawLocked(inbox)
+	n.sawDeviceLocked(device)
+}
+
+func (n *Notifier) sawDeviceLocked(device todevice.Device) {
+	n.sawLocked(device.Inbox)
+	last := n.seen[device.Inbox]
+	last.localpart = device.User.Localpart
+	n.seen[device.Inbox] = last
+	n.joinUserLocked(device)
 }
 
 // SaidPresence notes what a device that is there says of how present its user is. It
@@ -168,6 +179,7 @@ func (n *Notifier) sawLocked(inbox todevice.InboxID) {
 	for inbox, last := range n.seen {
 		if now.Sub(last.at) >= onlineFor {
 			delete(n.seen, inbox)
+			n.leaveUserLocked(last.localpart, inbox)
 		}
 	}
 }
@@ -176,6 +188,23 @@ func (n *Notifier) sawLocked(inbox todevice.InboxID) {
 func (n *Notifier) Online(inbox todevice.InboxID) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return n.onlineLocked(inbox)
+}
+
+// OnlineDevices gives the IDs of the devices of a local user that are online.
+func (n *Notifier) OnlineDevices(localpart string) (ids []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for inbox, id := range n.users[localpart] {
+		if n.onlineLocked(inbox) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (n *Notifier) onlineLocked(inbox todevice.InboxID) bool {
 	if _, attached := n.attached[inbox]; attached || len(n.waiting[inbox]) > 0 {
 		return true
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -275,9 +276,41 @@ func TestDeviceIsOnlineWhileItWaitsAndHalfAMinuteAfter(t *testing.T) {
 		if n.Online(1) {
 			t.Error("online for too long")
 		}
-		n.Saw(2)
-		if len(n.seen) != 1 || len(n.waiting)+len(n.users) != 0 {
+		n.Saw(todevice.Device{Inbox: 2})
+		if len(n.seen) != 1 || len(n.waiting) != 0 || len(n.users) != 1 {
 			t.Errorf("still remembered: %v, %v", n.seen, n.waiting)
+		}
+	})
+}
+
+func TestOnlineDevicesOfAUserAreThoseThatAreOrWereJustThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := NewNotifier()
+		device := func(id string, inbox todevice.InboxID) todevice.Device {
+			return todevice.Device{User: todevice.UserID{Localpart: "ann"}, ID: id, Inbox: inbox}
+		}
+		want := func(when string, ids ...string) {
+			t.Helper()
+			if got := n.OnlineDevices("ann"); !slices.Equal(got, ids) {
+				t.Errorf("%s: %q are online, want %q", when, got, ids)
+			}
+		}
+		want("at first")
+		detach := n.Attach(device("C", 3), &line{})
+		_, leave := n.Wait(device("B", 2))
+		n.Saw(device("A", 1))
+		n.Saw(todevice.Device{User: todevice.UserID{Localpart: "bob"}, ID: "D", Inbox: 4})
+		want("all three", "A", "B", "C")
+		time.Sleep(onlineFor)
+		want("half a minute later", "B", "C")
+		leave()
+		detach()
+		want("when they have just gone", "B")
+		time.Sleep(onlineFor)
+		want("long after")
+		n.Saw(todevice.Device{Inbox: 5})
+		if len(n.users) != 1 {
+			t.Errorf("still remembered: %v", n.users)
 		}
 	})
 }

@@ -105,7 +105,7 @@ func TestTheAnswerWaitsOnlyWhereAskedAndWhereItMayHelp(t *testing.T) {
 				r := newRig(t)
 				device := r.device(namespace+"bob", "RTM")
 				if c.online {
-					r.notifier.Saw(device.Inbox)
+					r.notifier.Saw(device)
 				}
 				begin := time.Now()
 				r.send(c.query, c.body, c.code)
@@ -121,7 +121,7 @@ func TestADeviceIsOfflineHalfAMinuteAfterItsLastSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		device := r.device(namespace+"bob", "RTM")
-		r.notifier.Saw(device.Inbox)
+		r.notifier.Saw(device)
 		time.Sleep(30 * time.Second)
 		r.send(waitForAck, object(), "message_offline")
 		r.wantPayloads(device)

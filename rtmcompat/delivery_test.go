@@ -166,8 +166,8 @@ func TestWithoutOfflineMessagingOnlyDevicesOnlineGetIt(t *testing.T) {
 	r := newRig(t)
 	offline, online, waiting := r.device("bob", "OFFLINE"), r.device("bob", "ONLINE"), r.device("bob", "WAITING")
 	other := r.device("other", "ONLINE")
-	r.notifier.Saw(online.Inbox)
-	r.notifier.Saw(other.Inbox)
+	r.notifier.Saw(online)
+	r.notifier.Saw(other)
 	woken, leave := r.notifier.Wait(waiting)
 	defer leave()
 	r.send("", object("destination", "@bob:"+serverName), "message_sent")
@@ -187,7 +187,7 @@ func TestWithoutOfflineMessagingAnOfflineReceiverNeverGetsIt(t *testing.T) {
 	device := r.device(namespace+"bob", "RTM")
 	r.send("", object(), "message_sent")
 	r.send("?wait_for_ack=true", object(), "message_offline")
-	r.notifier.Saw(device.Inbox)
+	r.notifier.Saw(device)
 	r.wantPayloads(device)
 }
 

@@ -1,7 +1,6 @@
 package rtmcompat
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"time"
@@ -61,10 +60,6 @@ func ValidName(name string) bool { return validUID(name) }
 
 // Online tells whether a local user has a session, or a device that syncs. Of users
 // elsewhere nothing is known.
-func (s *Server) Online(ctx context.Context, user todevice.UserID) (bool, error) {
-	if user.Server != s.name {
-		return false, nil
-	}
-	online, _, err := s.onlineDevices(ctx, user)
-	return len(online) > 0, err
+func (s *Server) Online(user todevice.UserID) bool {
+	return user.Server == s.name && len(s.notifier.OnlineDevices(user.Localpart)) > 0
 }

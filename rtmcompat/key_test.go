@@ -129,7 +129,7 @@ func TestARepeatedRequestWaitsForTheMessageThatWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		device := r.device(namespace+"bob", "RTM")
-		r.notifier.Saw(device.Inbox)
+		r.notifier.Saw(device)
 		begin := time.Now()
 		first := r.do(keyed("k", waitForAck, object()))
 		first.want(t, http.StatusOK, "message_sent")

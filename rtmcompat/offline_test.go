@@ -32,8 +32,8 @@ func TestAnOfflineMessageWaitsSevenDaysButForADeviceThatWasOnlineAsLongAsItTakes
 	online, offline := r.device("bob", "ONLINE"), r.device("bob", "OFFLINE")
 	away := r.device("carol", "AWAY")
 	there := r.device("dave", "THERE")
-	r.notifier.Saw(online.Inbox)
-	r.notifier.Saw(there.Inbox)
+	r.notifier.Saw(online)
+	r.notifier.Saw(there)
 	for _, name := range []string{"bob", "carol", "dave"} {
 		r.send("", object("destination", "@"+name+":"+serverName, "enable_offline_messaging", true), "message_sent")
 	}

@@ -46,31 +46,17 @@ func (s *Server) receiver(ctx context.Context, app App, m peerMessage) (receiver
 			return receiver{}, fmt.Errorf("make the device of an RTM user: %w", err)
 		}
 	}
-	online, others, err := s.onlineDevices(ctx, user)
-	if err != nil {
-		return receiver{}, err
-	}
-	to := receiver{user: user, online: len(online) > 0, devices: online, class: todevice.OnlineOnly}
+	to := receiver{user: user, devices: s.notifier.OnlineDevices(user.Localpart), class: todevice.OnlineOnly}
+	to.online = len(to.devices) > 0
 	switch {
 	case m.keep:
-		to.class, to.others = todevice.KeepConfirmed, others
+		devices, err := s.store.UserDevices(ctx, user.Localpart)
+		if err != nil {
+			return receiver{}, fmt.Errorf("find the devices of a receiver: %w", err)
+		}
+		to.class, to.others = todevice.KeepConfirmed, len(to.devices) < len(devices)
 	case m.key != "":
 		to.class = todevice.KeepConfirmed // its repetition asks whether it was confirmed
 	}
 	return to, nil
-}
-
-// onlineDevices gives the IDs of a local user's devices that are there now, and tells
-// whether there are others.
-func (s *Server) onlineDevices(ctx context.Context, user todevice.UserID) (online []string, others bool, err error) {
-	devices, err := s.store.UserDevices(ctx, user.Localpart)
-	if err != nil {
-		return nil, false, fmt.Errorf("find the devices of a receiver: %w", err)
-	}
-	for _, device := range devices {
-		if s.notifier.Online(device.Inbox) {
-			online = append(online, device.ID)
-		}
-	}
-	return online, len(online) < len(devices), nil
 }

@@ -43,8 +43,9 @@ type Sender interface {
 
 // Notifier knows which local devices are there.
 type Notifier interface {
-	// Online tells whether the device has a session or syncs.
-	Online(todevice.InboxID) bool
+	// OnlineDevices gives the IDs of the devices of a local user that have a session or
+	// sync.
+	OnlineDevices(localpart string) []string
 	// AwaitConfirmation returns nil once a device has confirmed one of the
 	// deliveries, or the error of the context.
 	AwaitConfirmation(context.Context, []todevice.Delivery) error

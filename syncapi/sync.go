@@ -42,7 +42,7 @@ type Store interface {
 // Notifier tells when there may be something new, and hears what was confirmed.
 type Notifier interface {
 	Wait(todevice.Device) (woken <-chan struct{}, leave func())
-	Saw(todevice.InboxID)
+	Saw(todevice.Device)
 	// SaidPresence notes how present a device says the user is, and tells whether it did
 	// not say so before.
 	SaidPresence(todevice.InboxID, todevice.PresenceState) bool
@@ -79,7 +79,7 @@ func (s *Server) Routes(r *mux.Router) {
 // GET /_matrix/client/v3/sync
 // https://spec.matrix.org/v1.15/client-server-api/#get_matrixclientv3sync
 func (s *Server) sync(ctx context.Context, device todevice.Device, q request) (json.RawMessage, error) {
-	s.notifier.Saw(device.Inbox)
+	s.notifier.Saw(device)
 	s.store.NoteSeen(device.Inbox, q.from)
 	filter, err := s.findFilter(ctx, device, q.filter)
 	if err != nil {

@@ -50,7 +50,7 @@ func (d *door) Wait(device todevice.Device) (<-chan struct{}, func()) {
 }
 
 // Saw and Confirmed are those of the notifier.
-func (d *door) Saw(inbox todevice.InboxID) { d.notifier.Saw(inbox) }
+func (d *door) Saw(device todevice.Device) { d.notifier.Saw(device) }
 
 func (d *door) SaidPresence(inbox todevice.InboxID, state todevice.PresenceState) bool {
 	return d.notifier.SaidPresence(inbox, state)

@@ -46,14 +46,7 @@ func (u users) list() (uids []string, ok bool) {
 // online tells whether a user that the client names is online, as far as is known here.
 func (ss *session) online(uid string) bool {
 	user, err := ss.server.door.Receiver(ss.app, uid)
-	if err != nil {
-		return false
-	}
-	online, err := ss.server.door.Online(ss.server.running, user)
-	if err != nil {
-		ss.server.log.WithError(err).Error("could not find out whether a user is online")
-	}
-	return online
+	return err == nil && ss.server.door.Online(user)
 }
 
 func (ss *session) states(uids []string) []onlineState {

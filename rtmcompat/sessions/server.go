@@ -29,7 +29,7 @@ type Door interface {
 	// was in time.
 	Delivered(context.Context, *todevice.RTMAnswer) bool
 	// Online tells whether a local user has a session, or a device that syncs.
-	Online(context.Context, todevice.UserID) (bool, error)
+	Online(todevice.UserID) bool
 }
 
 // Store is what the door needs of storage.
