@@ -22,7 +22,7 @@ func logins(app string, from, n int) (events []todevice.RTMEvent) {
 	return events
 }
 
-func record(t testing.TB, s *Store, events ...todevice.RTMEvent) {
+func recordEvents(t testing.TB, s *Store, events ...todevice.RTMEvent) {
 	t.Helper()
 	if err := s.RecordRTMEvents(context.Background(), events...); err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestADrainGivesEachEventOnceAlsoAfterARestart(t *testing.T) {
 	}
 	joined := todevice.RTMEvent{App: "a", Type: todevice.RTMJoin, User: "u", Channel: "c", At: time.UnixMilli(7)}
 	elsewhere := logins("b", 9, 1)
-	record(t, s, slices.Concat(logins("a", 0, 1001), []todevice.RTMEvent{joined}, elsewhere)...)
+	recordEvents(t, s, slices.Concat(logins("a", 0, 1001), []todevice.RTMEvent{joined}, elsewhere)...)
 	wantEvents(t, "first", drain(t, s, "a", todevice.RTMUserEvents), logins("a", 0, 1000))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestADrainGivesEachEventOnceAlsoAfterARestart(t *testing.T) {
 
 func TestDrainsAtOnceShareTheEvents(t *testing.T) {
 	s := newStore(t)
-	record(t, s, logins("a", 0, 500)...)
+	recordEvents(t, s, logins("a", 0, 500)...)
 	var mu sync.Mutex
 	var all []todevice.RTMEvent
 	var drains sync.WaitGroup
@@ -100,7 +100,7 @@ func TestDrainsAtOnceShareTheEvents(t *testing.T) {
 
 func TestTheNewestEventsReplaceTheOldest(t *testing.T) {
 	s := newStore(t)
-	record(t, s, logins("a", 0, maxRTMEvents+5)...)
+	recordEvents(t, s, logins("a", 0, maxRTMEvents+5)...)
 	if n := rows(t, s, "rtm_events"); n != maxRTMEvents {
 		t.Errorf("%d events are kept", n)
 	}
@@ -113,7 +113,7 @@ func TestAReaderTakesNothingAndHearsWhatItHasMissed(t *testing.T) {
 	if got := page(t, s, todevice.RTMBeginning); got.Next != 0 || got.Lost {
 		t.Errorf("before the first event: %+v", got)
 	}
-	record(t, s, logins("a", 1, 3)...)
+	recordEvents(t, s, logins("a", 1, 3)...)
 	for range 2 {
 		got := page(t, s, todevice.RTMBeginning)
 		wantEvents(t, "all", got.Events, logins("a", 1, 3))
@@ -124,8 +124,8 @@ func TestAReaderTakesNothingAndHearsWhatItHasMissed(t *testing.T) {
 	}
 	wantEvents(t, "drained", drain(t, s, "a", todevice.RTMUserEvents), logins("a", 1, 3))
 	wantEvents(t, "read after the drain", page(t, s, todevice.RTMBeginning).Events, logins("a", 1, 3))
-	record(t, s, logins("a", 4, maxRTMEvents-3)...)
-	record(t, s, logins("a", maxRTMEvents+1, 2)...)
+	recordEvents(t, s, logins("a", 4, maxRTMEvents-3)...)
+	recordEvents(t, s, logins("a", maxRTMEvents+1, 2)...)
 	for _, c := range []struct {
 		after int64
 		lost  bool
@@ -145,12 +145,12 @@ func TestEventsOfMessagesAreKeptOnlyForTheWebhooksThatWantThem(t *testing.T) {
 		Webhooks:  []todevice.RTMWebhook{{ID: "w", App: "a", Events: []todevice.RTMEventType{todevice.RTMDelivered, todevice.RTMJoin}}},
 		RTMEvents: func(apps []string) { told = append(told, apps) },
 	})
-	record(t, s,
+	recordEvents(t, s,
 		todevice.RTMEvent{App: "a", Type: todevice.RTMDelivered, User: "u", MessageID: "m"},
 		todevice.RTMEvent{App: "a", Type: todevice.RTMExpired, User: "u", MessageID: "m"},
 		todevice.RTMEvent{App: "b", Type: todevice.RTMDelivered, User: "u", MessageID: "m"},
 		todevice.RTMEvent{App: "a", Type: todevice.RTMLogin, User: "u"})
-	record(t, s, todevice.RTMEvent{App: "a", Type: todevice.RTMExpired})
+	recordEvents(t, s, todevice.RTMEvent{App: "a", Type: todevice.RTMExpired})
 	if events, queued := rows(t, s, "rtm_events"), rows(t, s, "rtm_webhook_events"); events != 1 || queued != 1 {
 		t.Errorf("%d events and %d for webhooks, want 1 and 1", events, queued)
 	}
