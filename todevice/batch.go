@@ -20,6 +20,8 @@ type Batch struct {
 	SigningKeys []SigningKeyUpdate
 	// Records are kept for the histories of RTM apps.
 	Records []RTMRecord
+	// Guests changes who is in channels of RTM.
+	Guests []ChannelGuestChange
 }
 
 // Empty tells whether the batch leaves nothing behind: no message, and no memory of its
@@ -30,11 +32,11 @@ func (b Batch) Empty() bool {
 			return false
 		}
 	}
-	return b.Source == Source{} && len(b.EDUs)+len(b.DeviceLists)+len(b.SigningKeys)+len(b.Records) == 0
+	return b.Source == Source{} && len(b.EDUs)+len(b.DeviceLists)+len(b.SigningKeys)+len(b.Records)+len(b.Guests) == 0
 }
 
 // A Source names the request a batch came from, so that its repetition can be
-// told from a new one. At most one of Client, Origin and RTM is set; a batch with
+// told from a new one. At most one of Client, Origin, RTM and Taken is set; a batch with
 // none (an RTM request without a key) is new each time.
 type Source struct {
 	// Client is the inbox of the device that sent the request, and Request its
@@ -47,6 +49,9 @@ type Source struct {
 	TxnID  string
 	// RTM is the RTM request with a key.
 	RTM *RTMRequest
+	// Taken is a message in an inbox that the batch is the answer to. It and those before
+	// it are removed with the batch's acceptance; the batch is a repetition if they were.
+	Taken Delivery
 }
 
 // A Send is one event type sent by one user to any number of devices.
@@ -56,6 +61,8 @@ type Send struct {
 	MessageID string
 	Sender    UserID
 	Type      string
+	// SkipFull leaves out full inboxes here, which otherwise refuse the batch.
+	SkipFull bool
 	// Messages holds at most one entry for each user and device. The entries of
 	// one user stand together. Where a user is addressed by AllDevices and by
 	// name, a named device gets its own content and the others the former.
@@ -132,7 +139,8 @@ type Skipped struct {
 	UnknownDevices int
 	// RepeatedMessages had a message ID that was accepted before.
 	RepeatedMessages int
-	// FullInboxes came from another server for an inbox that holds as much as it may.
+	// FullInboxes came from another server, or were to skip them, for an inbox that holds
+	// as much as it may.
 	FullInboxes int
 	// DeniedServers had a recipient on a server this one is to have nothing to do with.
 	DeniedServers int

@@ -37,7 +37,7 @@ func (t *tx) accept(b todevice.Batch) (acc todevice.Accepted, err error) {
 	// All that can refuse the batch comes before the first change.
 	placements := make([][]placement, len(b.Sends))
 	for i, send := range b.Sends {
-		if placements[i], err = t.place(send, b.Source.Origin != "", &acc.Skipped); err != nil {
+		if placements[i], err = t.place(send, send.SkipFull || b.Source.Origin != "", &acc.Skipped); err != nil {
 			return t.refuse(b.Source, err)
 		}
 	}
@@ -79,6 +79,9 @@ func (t *tx) accept(b todevice.Batch) (acc todevice.Accepted, err error) {
 	}
 	if acc.StaleDeviceLists, err = t.updateDeviceLists(b); err != nil {
 		return acc, fmt.Errorf("update device lists: %w", err)
+	}
+	if err := t.changeChannelGuests(b.Guests); err != nil {
+		return acc, fmt.Errorf("change the guests of channels: %w", err)
 	}
 	acc.Servers, err = t.enqueue(b.EDUs)
 	return acc, err
@@ -128,6 +131,9 @@ func (t *tx) repeated(source todevice.Source) (known bool, err error) {
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, todevice.ErrUnknownDevice
 		}
+	case source.Taken.Inbox != 0:
+		err = t.queryRow(`SELECT NOT EXISTS (SELECT 1 FROM inboxes WHERE inbox = ? AND position <= ?)`,
+			[]any{source.Taken.Inbox, source.Taken.Position}, &known)
 	case source.Origin != "":
 		err = t.queryRow(`SELECT EXISTS (SELECT 1 FROM received_transactions WHERE origin = ? AND txn_id = ?)`,
 			[]any{string(source.Origin), source.TxnID}, &known)
@@ -158,6 +164,10 @@ func (t *tx) remember(source todevice.Source) (first bool, err error) {
 			string(source.Origin), source.TxnID, t.nowMillis())
 	case source.RTM != nil:
 		rows, err = t.rememberRTM(*source.RTM)
+	case source.Taken.Inbox != 0:
+		var taken int
+		taken, err = t.confirm(source.Taken.Inbox, source.Taken.Position)
+		rows = int64(min(taken, 1))
 	}
 	if err != nil {
 		return false, fmt.Errorf("remember the request: %w", err)

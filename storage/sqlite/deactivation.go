@@ -60,6 +60,8 @@ func (t *tx) deactivate(localpart string) (gone []todevice.InboxID, err error) {
 	}{
 		{`DELETE FROM signatures WHERE target = ?1 OR signer = ?1`, []any{id}},
 		{`DELETE FROM rtm_requests WHERE localpart = ?`, []any{localpart}},
+		{`DELETE FROM channel_guests WHERE localpart = ?`, []any{localpart}},
+		{`UPDATE channel_attributes SET uid = '', localpart = '' WHERE localpart = ?`, []any{localpart}},
 		{`DELETE FROM own_view_changes WHERE localpart = ?`, []any{localpart}},
 		{`INSERT INTO deactivated_users (localpart, created, at) SELECT localpart, created, ? FROM users WHERE localpart = ?`,
 			[]any{t.nowMillis(), localpart}},

@@ -46,13 +46,19 @@ func fillUser(t testing.TB, s *Store, bob, alice todevice.Device) {
 			record(sender, "@carol:"+here), record("carol", "@"+sender+":"+here), record(sender, "room"),
 		}})
 	}
+	attribute := todevice.ChannelAttributeChange{Channel: todevice.Channel{App: "app", Name: "room"}, UID: "bob", Localpart: "bob",
+		Set: map[string]string{"k": "v"}, MaxBytes: 10}
+	_, attributed := s.ChangeChannelAttributes(ctx, attribute)
+	for _, d := range []todevice.Device{bob, alice} {
+		accept(t, s, todevice.Batch{Guests: []todevice.ChannelGuestChange{{ChannelGuest: todevice.ChannelGuest{Channel: lobby, User: d.User}}}})
+	}
 	name := "Bob"
 	_, filtered := s.MakeFilter(ctx, "bob", json.RawMessage(`{}`))
 	for _, err := range []error{
 		s.SetProfile(ctx, "bob", todevice.ProfileChange{DisplayName: &name}),
 		s.MakeOpenIDToken(ctx, "bob", "openid", time.Now().Add(time.Hour)),
 		s.MakeLoginToken(ctx, "bob", "login", time.Hour),
-		filtered,
+		filtered, attributed,
 		s.SetAccountData(ctx, "bob", "m.test", json.RawMessage(`{}`)),
 		s.SetPresence(ctx, "bob", todevice.Online, nil),
 		s.NoteInterest(ctx, "bob", []todevice.UserID{{Localpart: "old", Server: there}}),
