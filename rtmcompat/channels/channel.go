@@ -11,6 +11,7 @@ type channel struct {
 
 	mu    sync.Mutex
 	gone  bool             // it has ended: nobody may join; guarded by mu
+	used  bool             // it has had members; guarded by mu
 	byUID map[string]*seat // guarded by mu
 	seats []*seat          // the same, for giving all something; guarded by mu
 	ring  ring             // guarded by mu
@@ -18,32 +19,43 @@ type channel struct {
 	// tell them again, nil where nothing has changed since. Guarded by mu.
 	counted  time.Time
 	counting *time.Timer
+
+	// turn is held by who has the turn. It is taken before mu.
+	turn    sync.Mutex
+	turns   int      // those that have the turn, or wait for it; guarded by mu
+	inTurn  bool     // somebody has it; guarded by mu
+	waiting []func() // what is to come after it; guarded by mu
+
+	tellGuests func(Happening) // nil if nobody is to be told
+	guestCount int             // guarded by mu
+	guests     []string        // nil where it must be made anew; guarded by mu
 }
 
 // A seat is a member's place in a channel. It is guarded by the channel's lock.
 type seat struct {
 	uid    string
-	member Member
-	index  int // in seats
+	member Member // nil for a guest
+	index  int    // in seats
 	paused bool
 	// given is the last message that is not to be given to the member again once it is
 	// resumed.
 	given sequence
 }
 
-func newChannel(n name) *channel {
-	return &channel{name: n, byUID: make(map[string]*seat)}
-}
-
-// add takes in somebody new, and tells the others.
-func (c *channel) add(uid string, m Member) {
+// seat gives somebody new a seat.
+func (c *channel) seat(uid string, m Member) *seat {
+	c.used = true
 	s := &seat{uid: uid, member: m, index: len(c.seats), given: c.ring.last}
 	c.byUID[uid] = s
 	c.seats = append(c.seats, s)
-	c.tellJoined(s)
+	if m == nil {
+		c.guestCount++
+		c.guests = nil
+	}
+	return s
 }
 
-// remove ends a membership, and tells the others.
+// remove ends a membership.
 func (c *channel) remove(s *seat) {
 	last := len(c.seats) - 1
 	c.seats[s.index] = c.seats[last]
@@ -51,7 +63,10 @@ func (c *channel) remove(s *seat) {
 	c.seats[last] = nil
 	c.seats = c.seats[:last]
 	delete(c.byUID, s.uid)
-	c.tellLeft(s)
+	if s.member == nil {
+		c.guestCount--
+		c.guests = nil
+	}
 }
 
 func (c *channel) pause(s *seat, heard time.Time) {
@@ -74,18 +89,21 @@ func (c *channel) resume(s *seat) {
 	s.member.Push(c.sizeFrame())
 }
 
-// push gives all members a frame but the one of an uid, and gives their number.
-func (c *channel) push(frame []byte, but string) (given int) {
+// push gives all members a frame but the one of an uid.
+func (c *channel) push(frame []byte, but string) {
 	for _, s := range c.seats {
-		if s.uid == but {
-			continue
-		}
-		given++
-		if !s.paused {
+		if s.member != nil && !s.paused && s.uid != but {
 			s.member.Push(frame)
 		}
 	}
-	return given
+}
+
+// others counts the members but the one of an uid.
+func (c *channel) others(uid string) int {
+	if c.byUID[uid] != nil {
+		return len(c.seats) - 1
+	}
+	return len(c.seats)
 }
 
 // end stops what is to happen in a channel that nobody is in.

@@ -33,6 +33,9 @@ var (
 	ErrTooOften = errors.New("joins too often")
 	// ErrSameTooOften: the member joins this channel too often.
 	ErrSameTooOften = errors.New("joins the same channel too often")
+	// ErrIsGuest: somebody of this uid is in the channel as a guest. Sessions have uids
+	// that no guest has.
+	ErrIsGuest = errors.New("in the channel as a guest")
 	// ErrNotMember: who sends or comes back is not in the channel.
 	ErrNotMember = errors.New("not in the channel")
 )
@@ -46,14 +49,30 @@ type Hub struct {
 	mu       sync.RWMutex
 	channels map[name]*channel   // guarded by mu
 	members  map[Member]*history // guarded by mu
+	ended    []func(app, channel string)
+	// tellGuests tells guests, nil if nobody is to be told.
+	tellGuests func(Happening)
+}
+
+// An Option says what a Hub is to do besides.
+type Option func(*Hub)
+
+// OnEnd has a function called whenever the last member of a channel has left. It is
+// called without locks, so there may be members again. It should return soon.
+func OnEnd(do func(app, channel string)) Option {
+	return func(h *Hub) { h.ended = append(h.ended, do) }
 }
 
 // A name is a channel's. Channels of different apps are different ones.
 type name struct{ app, channel string }
 
 // New makes a Hub without channels.
-func New() *Hub {
-	return &Hub{channels: make(map[name]*channel), members: make(map[Member]*history)}
+func New(options ...Option) *Hub {
+	h := &Hub{channels: make(map[name]*channel), members: make(map[Member]*history)}
+	for _, option := range options {
+		option(h)
+	}
+	return h
 }
 
 // Join takes a member into a channel, and pushes it the number of members; the others
@@ -67,6 +86,9 @@ func (h *Hub) Join(app, channel string, m Member) (joined bool, err error) {
 	defer h.unlock(c)
 	uid := m.UID()
 	was := c.byUID[uid]
+	if was != nil && was.member == nil {
+		return false, ErrIsGuest
+	}
 	if was != nil && was.member == m && !was.paused {
 		return false, nil
 	}
@@ -78,7 +100,7 @@ func (h *Hub) Join(app, channel string, m Member) (joined bool, err error) {
 	if err := h.admit(m, c, time.Now()); err != nil {
 		return false, err
 	}
-	c.add(uid, m)
+	c.tellJoined(c.seat(uid, m))
 	return true, nil
 }
 
@@ -96,7 +118,7 @@ func (h *Hub) Resume(app, channel string, m Member) error {
 	}
 	defer h.unlock(c)
 	was := c.byUID[m.UID()]
-	if was == nil {
+	if was == nil || was.member == nil {
 		return ErrNotMember
 	}
 	h.replace(c, was, m)
@@ -131,6 +153,7 @@ func (h *Hub) Leave(app, channel string, m Member) bool {
 	}
 	h.forget(m, c)
 	c.remove(s)
+	c.tellLeft(s)
 	return true
 }
 
@@ -172,18 +195,30 @@ func (h *Hub) create(n name) *channel {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.channels[n] == nil {
-		h.channels[n] = newChannel(n)
+		h.channels[n] = &channel{name: n, byUID: make(map[string]*seat), tellGuests: h.tellGuests}
 	}
 	return h.channels[n]
 }
 
 // unlock unlocks a channel, and ends it if nobody is in it.
 func (h *Hub) unlock(c *channel) {
-	defer c.mu.Unlock()
-	if len(c.seats) > 0 {
+	if len(c.seats) > 0 || c.turns > 0 {
+		c.mu.Unlock()
 		return
 	}
 	c.end()
+	h.remove(c)
+	used := c.used
+	c.mu.Unlock()
+	if !used {
+		return
+	}
+	for _, do := range h.ended {
+		do(c.name.app, c.name.channel)
+	}
+}
+
+func (h *Hub) remove(c *channel) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.channels, c.name)

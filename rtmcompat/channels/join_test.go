@@ -108,3 +108,18 @@ func TestMemberJoins20ChannelsAndNotTooOften(t *testing.T) {
 		}
 	})
 }
+
+func TestTheEndOfAChannelIsTold(t *testing.T) {
+	var ended []string
+	h := New(OnEnd(func(app, channel string) { ended = append(ended, app+"/"+channel) }))
+	m := join(t, h, "room", "ann", "bob")
+	h.LeaveAll(m[0])
+	if len(ended) != 0 {
+		t.Errorf("ended are %q, and bob is still there", ended)
+	}
+	h.LeaveAll(m[1])
+	say(t, h, "other", "ann", "to nobody")
+	if !slices.Equal(ended, []string{"app/room"}) {
+		t.Errorf("ended are %q", ended)
+	}
+}

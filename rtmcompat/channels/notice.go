@@ -12,8 +12,10 @@ const crowd = 512
 
 // tellJoined tells the members that one has joined, and that one how many there are.
 func (c *channel) tellJoined(new *seat) {
+	c.tellMembersJoined(new.uid)
 	if len(c.seats) <= crowd {
-		c.push(c.memberFrame("ChanMemberJoin", new.uid), new.uid)
+		joined := Happening{UID: new.uid, Count: len(c.seats)}
+		c.inOrder(func() { c.toGuests(joined) })
 	}
 	if !c.count() {
 		new.member.Push(c.sizeFrame())
@@ -21,11 +23,27 @@ func (c *channel) tellJoined(new *seat) {
 }
 
 func (c *channel) tellLeft(left *seat) {
+	c.tellMembersLeft(left.uid)
+	if len(c.seats) <= crowd {
+		gone := Happening{UID: left.uid, Left: true, Count: len(c.seats)}
+		c.inOrder(func() { c.toGuests(gone) })
+	}
+}
+
+func (c *channel) tellMembersJoined(uid string) {
+	if len(c.seats) <= crowd {
+		frame := c.memberFrame("ChanMemberJoin", uid)
+		c.inOrder(func() { c.push(frame, uid) })
+	}
+}
+
+func (c *channel) tellMembersLeft(uid string) {
 	if len(c.seats) == 0 {
 		return
 	}
 	if len(c.seats) <= crowd {
-		c.push(c.memberFrame("ChanMemberLeave", left.uid), left.uid)
+		frame := c.memberFrame("ChanMemberLeave", uid)
+		c.inOrder(func() { c.push(frame, uid) })
 	}
 	c.count()
 }

@@ -36,20 +36,25 @@ func (h *Hub) Publish(app, channel string, m Message) (members int, err error) {
 			return 0, ErrNotMember
 		}
 	}
-	return c.say(m), nil
+	if m.At.IsZero() {
+		m.At = time.Now()
+	}
+	c.inOrder(func() {
+		c.deliver(m)
+		c.toGuests(Happening{Said: &m, UID: m.From, Count: len(c.seats)})
+	})
+	return c.others(m.From), nil
 }
 
-func (c *channel) say(m Message) (members int) {
+// deliver gives a message to the members that are no guests.
+func (c *channel) deliver(m Message) {
 	now := time.Now()
-	if m.At.IsZero() {
-		m.At = now
-	}
 	frame := messageFrame(c.name.channel, m)
 	c.ring.add(m.From, frame, now)
 	if c.ring.expiry == nil {
 		c.ring.expiry = time.AfterFunc(ringTime+1, c.expire)
 	}
-	return c.push(frame, m.From)
+	c.push(frame, m.From)
 }
 
 // expire forgets what was said too long ago, even if nothing is said any more: bodies
