@@ -12,6 +12,7 @@ import (
 
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/rtmcompat"
+	"github.com/chappe-im/chappe/rtmcompat/channels"
 	"github.com/chappe-im/chappe/rtmcompat/rtmtoken"
 	"github.com/chappe-im/chappe/storage/sqlite"
 )
@@ -82,7 +83,7 @@ func TestAHandleLivesForAnHourAndOverRestarts(t *testing.T) {
 		time.Sleep(time.Hour - time.Millisecond)
 		router := httpapi.NewRouter()
 		cfg := rtmcompat.Config{ServerName: serverName, Apps: testApps()}
-		rtmcompat.New(cfg, r.store, nil, r.notifier, logrus.NewEntry(logrus.New())).Routes(router)
+		rtmcompat.New(cfg, r.store, nil, r.notifier, channels.New(), logrus.NewEntry(logrus.New())).Routes(router)
 		r.handler = router
 		r.do(get(path)).want(t, http.StatusOK, "ok")
 		time.Sleep(time.Millisecond)

@@ -29,6 +29,15 @@ func readKey(header http.Header, query url.Values) (key string, err error) {
 	return key, nil
 }
 
+// readRequestKey is readKey for a request of which no more of the query is looked at.
+func readRequestKey(r *http.Request) (string, error) {
+	parameters, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return "", invalid("the query is not valid")
+	}
+	return readKey(r.Header, parameters)
+}
+
 func validKey(key string) bool {
 	if key == "" || len(key) > maxKey {
 		return false

@@ -18,6 +18,7 @@ import (
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/rtmcompat"
+	"github.com/chappe-im/chappe/rtmcompat/channels"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -49,6 +50,9 @@ type rig struct {
 	door     *rtmcompat.Server
 	handler  http.Handler
 	log      *bytes.Buffer
+	hub      *channels.Hub
+	server   *rtmcompat.Server
+	sender   rtmcompat.Sender
 }
 
 // noServers stands for the queues to other servers, which are no part of this.
@@ -66,7 +70,7 @@ func newRig(t *testing.T) *rig {
 // newRigWith makes a rig; a sender other than nil stands in for the relay.
 func newRigWith(t *testing.T, o sqlite.Options, cfg rtmcompat.Config, sender rtmcompat.Sender) *rig {
 	t.Helper()
-	o.ServerName, cfg.ServerName = serverName, serverName
+	o.ServerName = serverName
 	notifier := relay.NewNotifier()
 	o.RTMEvents = notifier.WakeRTMEvents
 	store, err := sqlite.Open(filepath.Join(t.TempDir(), "chappe.db"), o)
@@ -78,16 +82,31 @@ func newRigWith(t *testing.T, o sqlite.Options, cfg rtmcompat.Config, sender rtm
 			t.Error(err)
 		}
 	})
+	return newRigOver(t, store, notifier, cfg, sender)
+}
+
+// newRigOn makes a door anew on a database.
+func newRigOn(t *testing.T, store *sqlite.Store) *rig {
+	t.Helper()
+	return newRigOver(t, store, relay.NewNotifier(), rtmcompat.Config{Apps: testApps()}, nil)
+}
+
+func newRigOver(t *testing.T, store *sqlite.Store, notifier *relay.Notifier, cfg rtmcompat.Config, sender rtmcompat.Sender) *rig {
+	t.Helper()
+	cfg.ServerName = serverName
 	r := &rig{t: t, store: store, notifier: notifier, log: new(bytes.Buffer)}
 	if sender == nil {
 		sender = relay.New(store, serverName, todevice.ServerRules{}, r.notifier, noServers{}, prometheus.NewRegistry())
 	}
+	r.sender = sender
 	logger := logrus.New()
 	logger.SetOutput(r.log)
 	logger.SetLevel(logrus.DebugLevel)
 	router := httpapi.NewRouter()
-	r.door = rtmcompat.New(cfg, store, sender, r.notifier, logrus.NewEntry(logger))
-	r.door.Routes(router)
+	r.hub = channels.New(channels.TellGuests(func(h channels.Happening) { r.server.TellGuests(h) }))
+	r.server = rtmcompat.New(cfg, store, sender, r.notifier, r.hub, logrus.NewEntry(logger))
+	r.door = r.server
+	r.server.Routes(router)
 	r.handler = router
 	return r
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/rtmcompat/channels"
+	"github.com/chappe-im/chappe/rtmcompat/guests"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -34,6 +36,7 @@ type Store interface {
 	DrainRTMEvents(ctx context.Context, app string, kind todevice.RTMEventKind, limit int) ([]todevice.RTMEvent, error)
 	// Epoch is random, of this database alone, and told to nobody.
 	Epoch() []byte
+	guests.Store
 }
 
 // Sender accepts messages; they would survive a crash once it returns.
@@ -52,6 +55,7 @@ type Notifier interface {
 	// WaitRTMEvents gives a channel with a value when an app has new events, from this
 	// moment on, until leave is called.
 	WaitRTMEvents(app string) (woken <-chan struct{}, leave func())
+	guests.Waiter
 }
 
 // A Server answers the RTM REST API.
@@ -65,11 +69,13 @@ type Server struct {
 	store      Store
 	sender     Sender
 	notifier   Notifier
+	guests     *guests.Service
 	log        *logrus.Entry
 }
 
-// New makes the door for the apps of a config that has been checked.
-func New(cfg Config, store Store, sender Sender, notifier Notifier, log *logrus.Entry) *Server {
+// New makes the door for the apps of a config that has been checked. Until Run is called,
+// Matrix users are in no channel.
+func New(cfg Config, store Store, sender Sender, notifier Notifier, hub *channels.Hub, log *logrus.Entry) *Server {
 	if cfg.AckTimeout == 0 {
 		cfg.AckTimeout = 10 * time.Second // the send timeout of the vendors' own SDK
 	}
@@ -83,6 +89,7 @@ func New(cfg Config, store Store, sender Sender, notifier Notifier, log *logrus.
 		log:        log,
 	}
 	s.SetApps(cfg.Apps)
+	s.guests = guests.New(s.guestApps(), store, sender, notifier, hub, log)
 	return s
 }
 
@@ -107,6 +114,8 @@ func (s *Server) Routes(r *mux.Router) {
 		userEndpoint(s, readEventsQuery, s.userEvents))
 	s.handle(v2, http.MethodGet, "/project/{appId:[^/]*}/rtm/vendor/channel_events",
 		userEndpoint(s, readEventsQuery, s.channelEvents))
+	s.handle(v2, http.MethodPost, "/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/channel_messages",
+		endpoint(s, readChannelMessage, s.sendChannelMessage))
 	v2.PathPrefix("/").Handler(s.unknownPath())
 }
 

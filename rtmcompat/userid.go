@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/rtmcompat/guests"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -56,6 +57,9 @@ func readPathUID(r *http.Request) (string, error) {
 // userOf gives the Matrix user that an uid of an app is. The field is the one it
 // was read from.
 func (s *Server) userOf(app App, field, uid string) (todevice.UserID, error) {
+	if uid == guests.ServiceUID {
+		return todevice.UserID{}, invalid(field + " is reserved for the channels of the app")
+	}
 	localpart := app.Namespace + escape(uid)
 	if !todevice.ValidLocalpart(localpart, s.name) {
 		return todevice.UserID{}, invalid(field + " is too long for a user of this server: escaped, it is over 255 bytes with the server's name")

@@ -23,6 +23,7 @@ import (
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/rtmcompat"
 	"github.com/chappe-im/chappe/rtmcompat/channels"
+	"github.com/chappe-im/chappe/rtmcompat/channels/attributes"
 	"github.com/chappe-im/chappe/rtmcompat/sessions"
 	"github.com/chappe-im/chappe/rtmcompat/webhooks"
 	"github.com/chappe-im/chappe/storage/sqlite"
@@ -44,6 +45,7 @@ type building struct {
 	messages *relay.Relay
 	accounts *clientapi.Server
 	apps     *keptApps
+	channels *channels.Hub
 }
 
 // part gives the log of one part.
@@ -111,12 +113,21 @@ func (b *building) openClientDoors() {
 	userdata.New(b.store, log).Routes(b.clients)
 	keybackup.New(b.store, log).Routes(b.clients)
 	rooms.New(b.cfg.ServerName, b.store, log).Routes(b.clients)
-	rtm := rtmcompat.New(rtmConfig(b.cfg), b.store, b.messages, b.notifier, b.part("rtm"))
-	rtm.Routes(b.clients)
-	b.apps = &keptApps{cfg: b.cfg, door: rtm, accounts: b.accounts}
+	b.openChannels()
+	b.rtm = rtmcompat.New(rtmConfig(b.cfg), b.store, b.messages, b.notifier, b.channels, b.part("rtm"))
+	b.rtm.Routes(b.clients)
+	b.apps = &keptApps{cfg: b.cfg, door: b.rtm, accounts: b.accounts}
 	b.sessions = sessions.New(sessions.Config{Address: b.cfg.RTM.SessionAddress, Limited: b.cfg.RateLimits.Enabled},
-		rtm, b.store, b.notifier, channels.New(), b.part("rtm"), b.registry)
+		b.rtm, b.store, b.notifier, b.channels, b.part("rtm"), b.registry)
 	b.sessions.Routes(b.clients)
+}
+
+// openChannels makes the channels of RTM apps.
+func (b *building) openChannels() {
+	b.channels = channels.New(
+		channels.OnEnd(func(app, channel string) { b.attributes.Ended(app, channel) }),
+		channels.TellGuests(func(h channels.Happening) { b.rtm.TellGuests(h) }))
+	b.attributes = attributes.New(b.store, b.channels, b.part("rtm"))
 }
 
 // openServerDoor makes what answers other servers.

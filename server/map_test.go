@@ -39,11 +39,12 @@ var imports = map[string][]string{
 	"internal/expiring":         nil,
 	"internal/ratelimit":        nil,
 	"syncapi":                   {"todevice", "internal/httpapi"},
-	"rtmcompat":                 {"todevice", "rtmcompat/rtmtoken", "internal/httpapi", "internal/canonicaljson"},
+	"rtmcompat":                 {"todevice", "rtmcompat/rtmtoken", "rtmcompat/channels", "rtmcompat/guests", "internal/httpapi", "internal/canonicaljson"},
 	"rtmcompat/rtmtoken":        nil,
 	"rtmcompat/webhooks":        {"todevice", "internal/publicnet"},
 	"rtmcompat/wire":            nil,
 	"rtmcompat/channels":        {"rtmcompat/wire"},
+	"rtmcompat/guests":          {"todevice", "rtmcompat/channels", "internal/canonicaljson"},
 	"rtmcompat/sessions":        {"todevice", "rtmcompat", "rtmcompat/channels", "rtmcompat/rtmtoken", "rtmcompat/wire", "internal/ratelimit"},
 	"internal/files":            nil,
 	"internal/publicnet":        nil,
@@ -56,10 +57,13 @@ var imports = map[string][]string{
 	"federationapi/devicelists": {"todevice", "federationapi/remote"},
 	"federationapi": {"todevice", "federationapi/signing", "federationapi/remote", "internal/httpapi", "internal/ratelimit",
 		"internal/canonicaljson", "internal/signedjson", "internal/rawjson"},
-	"server": {"clientapi", "clientapi/keys", "clientapi/keybackup", "clientapi/limits", "clientapi/rooms", "clientapi/userdata", "syncapi", "rtmcompat", "rtmcompat/channels", "rtmcompat/sessions", "rtmcompat/webhooks", "federationapi",
+	"server": {"clientapi", "clientapi/keys", "clientapi/keybackup", "clientapi/limits", "clientapi/rooms", "clientapi/userdata", "syncapi", "rtmcompat", "rtmcompat/channels", "rtmcompat/channels/attributes", "rtmcompat/sessions", "rtmcompat/webhooks", "federationapi",
 		"federationapi/signing", "federationapi/remote",
 		"federationapi/queue", "federationapi/devicelists", "relay", "storage/sqlite", "internal/selfsigned",
 		"internal/httpapi", "config", "todevice"},
+
+	"rtmcompat/channels/attributes": {"todevice", "rtmcompat/wire"},
+
 	"internal/demo": {"server", "config", "internal/selfsigned"},
 	"cmd/chappe":    {"server", "federationapi/remote", "rtmcompat", "rtmcompat/rtmtoken", "config", "internal/demo", "todevice"},
 	// What tests and measures may use anything.

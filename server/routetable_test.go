@@ -268,6 +268,8 @@ var table = []row{
 		queries: badEventQueries},
 	{route: "GET /dev/v2/project/{appId:[^/]*}/rtm/vendor/channel_events", kind: rtm, keyOnly: true, query: "after=&wait=0",
 		queries: badEventQueries},
+	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/channel_messages", kind: rtm,
+		body: `{"channel_name":"room","payload":"s3cr3t","enable_historical_messaging":false}`},
 }
 
 var badEventQueries = map[string]outcome{"": fine, "after=now": "400 invalid_parameter", "wait=1": "400 invalid_parameter",

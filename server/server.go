@@ -25,6 +25,8 @@ import (
 	"github.com/chappe-im/chappe/federationapi/remote"
 	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/relay"
+	"github.com/chappe-im/chappe/rtmcompat"
+	"github.com/chappe-im/chappe/rtmcompat/channels/attributes"
 	"github.com/chappe-im/chappe/rtmcompat/sessions"
 	"github.com/chappe-im/chappe/rtmcompat/webhooks"
 	"github.com/chappe-im/chappe/storage/sqlite"
@@ -60,8 +62,10 @@ type Server struct {
 	queue       *queue.Queue
 	lists       *devicelists.Refresher
 	inbound     *federationapi.Server
+	rtm         *rtmcompat.Server
 	sessions    *sessions.Server
 	webhooks    *webhooks.Deliverer
+	attributes  *attributes.Keeper
 	ownName     *ownName // nil where nobody is to find this server by its name
 	listeners   []*listener
 	// clients and servers answer what comes in at the listeners.
@@ -118,6 +122,8 @@ func (s *Server) Run(ctx context.Context) error {
 		group.Go(func() error { return l.serve(ctx) })
 	}
 	group.Go(func() error { return s.sessions.Run(ctx) })
+	group.Go(func() error { return s.rtm.Run(ctx) })
+	group.Go(func() error { return s.attributes.Run(ctx) })
 	group.Go(func() error { return s.queue.Run(ctx) })
 	group.Go(func() error { return s.lists.Run(ctx) })
 	group.Go(func() error { return s.webhooks.Run(ctx) })

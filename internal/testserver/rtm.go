@@ -77,3 +77,27 @@ func (r *RTM) SendPeer(ctx context.Context, uid string, m PeerMessage, wait bool
 	}
 	return read.Code, nil
 }
+
+// SendChannel sends a message to a channel as the user uid, under a key.
+func (r *RTM) SendChannel(ctx context.Context, uid, channel, payload, key string) error {
+	body, err := json.Marshal(map[string]string{"channel_name": channel, "payload": payload})
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(http.MethodPost, "/", nil)
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth(r.app.Keys[0].Key, r.app.Keys[0].Secret)
+	request.Header.Set("Content-Type", "application/json;charset=utf-8")
+	request.Header.Set("Idempotency-Key", key)
+	path := fmt.Sprintf("/dev/v2/project/%s/rtm/users/%s/channel_messages", r.app.ID, url.PathEscape(uid))
+	answer, err := r.client.Do(ctx, Request{Method: http.MethodPost, Path: path, Body: body, Header: request.Header})
+	if err == nil {
+		err = answer.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("send a channel message: %w", err)
+	}
+	return nil
+}

@@ -75,9 +75,10 @@ func (r *rig) start() {
 	log.SetOutput(io.Discard)
 	r.store, r.notifier = store, relay.NewNotifier()
 	messages := relay.New(store, serverName, todevice.ServerRules{}, r.notifier, noServers{}, prometheus.NewRegistry())
+	hub := channels.New(channels.TellGuests(func(h channels.Happening) { r.rtm.TellGuests(h) }))
 	apps := []rtmcompat.App{testApp(), {ID: openAppID, Namespace: "rtm_open_"}}
-	r.rtm = rtmcompat.New(rtmcompat.Config{ServerName: serverName, Apps: apps, AckTimeout: 300 * time.Millisecond}, store, messages, r.notifier, logrus.NewEntry(log))
-	r.sessions = New(Config{Limited: true}, r.rtm, store, r.notifier, channels.New(), logrus.NewEntry(log), prometheus.NewRegistry())
+	r.rtm = rtmcompat.New(rtmcompat.Config{ServerName: serverName, Apps: apps, AckTimeout: 300 * time.Millisecond}, store, messages, r.notifier, hub, logrus.NewEntry(log))
+	r.sessions = New(Config{Limited: true}, r.rtm, store, r.notifier, hub, logrus.NewEntry(log), prometheus.NewRegistry())
 	r.sessions.restore(r.t.Context())
 	router := httpapi.NewRouter()
 	r.rtm.Routes(router)

@@ -1,0 +1,124 @@
+package rtmcompat_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chappe-im/chappe/rtmcompat/wire"
+)
+
+// channelPath is the path to send to channels from an uid.
+func channelPath(uid string) string {
+	return "/dev/v2/project/" + appID + "/rtm/users/" + url.PathEscape(uid) + "/channel_messages"
+}
+
+// A session is a member of channels that notes what is said there.
+type session struct {
+	uid string
+
+	mu   sync.Mutex
+	said []string // guarded by mu
+}
+
+func (s *session) UID() string { return s.uid }
+
+func (s *session) Push(frame []byte) {
+	cmd, content, err := wire.Parse(frame)
+	var m struct{ ChanId, FromUId, MsgBody string }
+	if err != nil || json.Unmarshal(content, &m) != nil || cmd != "RecvMsgFromChan" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, m.ChanId+" "+m.FromUId+": "+m.MsgBody)
+}
+
+// join makes a session in a channel of the app.
+func (r *rig) join(channel, uid string) *session {
+	r.t.Helper()
+	s := &session{uid: uid}
+	if _, err := r.hub.Join(appID, channel, s); err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+func (s *session) want(t *testing.T, want ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := strings.Join(s.said, "|"); got != strings.Join(want, "|") {
+		t.Errorf("%s was told %q, want %q", s.uid, got, want)
+	}
+}
+
+func channelBody(pairs ...any) string {
+	return object(append([]any{"channel_name", "room", "payload", "hello"}, pairs...)...)
+}
+
+func TestChannelMessageReachesTheMembersButItsSender(t *testing.T) {
+	r := newRig(t)
+	alice, bob, other := r.join("room", "alice"), r.join("room", "bob"), r.join("other", "cat")
+	r.do(request(channelPath("alice"), channelBody())).want(t, http.StatusOK, "message_sent")
+	r.do(request(channelPath("Backend 1"), channelBody("payload", "of nobody's"))).want(t, http.StatusOK, "message_sent")
+	r.do(request(channelPath("alice"), channelBody("channel_name", "empty"))).want(t, http.StatusOK, "message_sent")
+	bob.want(t, "room alice: hello", "room Backend 1: of nobody's")
+	alice.want(t, "room Backend 1: of nobody's")
+	other.want(t)
+}
+
+func TestChannelMessageWithAKeyIsSaidOnce(t *testing.T) {
+	r := newRig(t)
+	bob := r.join("room", "bob")
+	with := func(target, body string) answer {
+		req := request(target, body)
+		req.Header.Set("Idempotency-Key", "k")
+		return r.do(req)
+	}
+	var answers [3]answer
+	var group sync.WaitGroup
+	for i := range answers {
+		group.Go(func() { answers[i] = with(channelPath("alice"), channelBody()) })
+	}
+	group.Wait()
+	for _, a := range answers {
+		a.want(t, http.StatusOK, "message_sent")
+		if a.RequestID != answers[0].RequestID {
+			t.Errorf("request_id is %s, and was %s", a.RequestID, answers[0].RequestID)
+		}
+	}
+	bob.want(t, "room alice: hello")
+	with(channelPath("alice"), channelBody("payload", "other")).want(t, http.StatusConflict, "conflict")
+	with(channelPath("alice"), channelBody("channel_name", "other")).want(t, http.StatusConflict, "conflict")
+	with(peerPath("alice"), object()).want(t, http.StatusConflict, "conflict")
+	bob.want(t, "room alice: hello")
+	with(channelPath("carol"), channelBody()).want(t, http.StatusOK, "message_sent")
+	bob.want(t, "room alice: hello", "room carol: hello")
+}
+
+func TestBadChannelMessageIsRefused(t *testing.T) {
+	r := newRig(t)
+	for _, c := range []struct{ target, body string }{
+		{channelPath("alice"), channelBody("channel_name", nil)},
+		{channelPath("alice"), channelBody("channel_name", "")},
+		{channelPath("alice"), channelBody("channel_name", "a/b")},
+		{channelPath("alice"), channelBody("channel_name", strings.Repeat("a", 65))},
+		{channelPath("alice"), channelBody("payload", "")},
+		{channelPath("alice"), channelBody("payload", strings.Repeat("a", 32769))},
+		{channelPath("alice"), channelBody("payload", strings.Repeat("\x01", 20000))},
+		{channelPath("alice"), channelBody("enable_historical_messaging", "true")},
+		{channelPath("alice") + "?request_id=%20", channelBody()},
+		{channelPath("channels"), channelBody()},
+		{peerPath("channels"), object()},
+		{peerPath("alice"), object("destination", "channels")},
+	} {
+		r.do(request(c.target, c.body)).want(t, http.StatusBadRequest, "invalid_parameter")
+	}
+	wrong := request(channelPath("alice"), channelBody())
+	wrong.SetBasicAuth("key", "wrong")
+	r.do(wrong).want(t, http.StatusUnauthorized, "unauthorized")
+}
