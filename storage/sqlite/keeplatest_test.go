@@ -449,3 +449,37 @@ func queryPlan(t testing.TB, s *Store, query string) string {
 	}
 	return strings.Join(plan, "\n")
 }
+
+// The database is put back to what it was before migration 0013, with what waits in it.
+func TestWhatWaitedBeforeThereWereTimesWaitsWithoutOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chappe.db")
+	s := open(t, path, Options{})
+	bob, other := register(t, s, "bob", "B"), register(t, s, "bob", "B2")
+	accept(t, s, todevice.Batch{Sends: []todevice.Send{to(1, [2]string{"bob", "B"}), to(2, [2]string{"bob", "*"})}})
+	for _, change := range []string{
+		`DROP INDEX inboxes_latest`, `DROP INDEX inboxes_expires`, `ALTER TABLE inboxes DROP COLUMN expires`,
+		`DELETE FROM schema_migrations WHERE id = '0013_keep_latest.sql'`,
+	} {
+		err := s.write(context.Background(), func(tx *tx) error {
+			_, err := tx.exec(change)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := &clock{time.Now().Add(2 * keepLatestFor)}
+	s = open(t, path, Options{Now: c.now})
+	if dropped := expire(t, s); len(dropped) != 0 {
+		t.Errorf("dropped are %v", dropped)
+	}
+	if got := waiting(t, s, bob); !slices.Equal(got, contents(1, 2)) {
+		t.Errorf("waiting are %v", got)
+	}
+	if _, err := s.Confirm(context.Background(), bob.Inbox, s.Head()); err != nil || len(waiting(t, s, other)) != 1 {
+		t.Errorf("%v; the other device has %v", err, waiting(t, s, other))
+	}
+}
