@@ -38,9 +38,10 @@
 //     same request_id. With wait_for_ack=true it waits anew for the confirmation of the
 //     message that was sent, and says message_delivered where that came meanwhile. Another
 //     destination, payload, enable_offline_messaging or enable_historical_messaging under
-//     the key is refused with 409 (conflict). Spaces, unknown keys of the body and wait_for_ack make no other request.
-//     An answer other than 200 is not remembered: what was refused may be tried again.
-//     What a deactivated sender asked for is forgotten with the account.
+//     the key is refused with 409 (conflict). Spaces, unknown keys of the body and
+//     wait_for_ack make no other request. An answer other than 200 is not remembered: what
+//     was refused may be tried again. What a deactivated sender asked for is forgotten with
+//     the account.
 //   - wait_for_ack=true for a user of another server answers message_sent, since
 //     no receipt comes back. So does a local receiver that is online but does not
 //     confirm in time.
@@ -50,7 +51,8 @@
 //     has confirmed it, and for any other as one of the latest (todevice.KeepLatest): 200
 //     for each device, of all senders, for seven days from when the server accepted them.
 //
-// Of the history, which holds what was sent with enable_historical_messaging:
+// Of the history, which holds what was sent with enable_historical_messaging, or by the
+// SDK with enableHistoricalMessaging:
 //
 //   - A message is kept in the commit that accepts it, once for each request with a key,
 //     also where nobody is there to receive it. It is found until it is too old, or makes

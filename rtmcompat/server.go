@@ -28,7 +28,9 @@ type Store interface {
 	// History gives a page of what a query finds, CountHistory the number of all.
 	History(context.Context, todevice.RTMQuery, todevice.RTMPage) ([]todevice.RTMRecord, error)
 	CountHistory(context.Context, todevice.RTMQuery) (int, error)
-	// WasInChannel tells whether a user is or was in a channel of an app.
+	// NoteInChannel remembers that a user is in a channel of an app, WasInChannel tells
+	// whether a user is or was.
+	NoteInChannel(ctx context.Context, app string, user todevice.UserID, channel string) error
 	WasInChannel(ctx context.Context, app string, user todevice.UserID, channel string) (bool, error)
 	// RTMEvents reads at most so many events that follow a place in a stream.
 	RTMEvents(ctx context.Context, app string, kind todevice.RTMEventKind, after int64, limit int) (todevice.RTMEventPage, error)

@@ -13,6 +13,8 @@ type PeerMessage struct {
 	Payload     string
 	// Offline is true if a receiver that is offline gets the message later.
 	Offline bool
+	// Historical is true if the message is kept for the app's history.
+	Historical bool
 }
 
 // SendPeer sends a message, and gives what [Server.Delivered] waits for. A refusal is of
@@ -23,7 +25,7 @@ func (s *Server) SendPeer(ctx context.Context, app App, m PeerMessage) (*todevic
 		return nil, err
 	}
 	return s.sendOnce(ctx, caller{app: app}, from,
-		peerMessage{from: m.From, destination: m.Destination, payload: m.Payload, keep: m.Offline}, nil)
+		peerMessage{from: m.From, destination: m.Destination, payload: m.Payload, keep: m.Offline, record: m.Historical}, nil)
 }
 
 // Delivered waits until a device of the receiver has confirmed a message, and tells

@@ -3,6 +3,7 @@ package sessions
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/chappe-im/chappe/rtmcompat"
 	"github.com/chappe-im/chappe/rtmcompat/channels"
@@ -16,6 +17,7 @@ const (
 	joinTooOften     = 7
 	joinSameTooOften = 8
 	leaveNotJoined   = 3
+	sendFailed       = 1
 	sendTooOften     = 3
 	sendInvalid      = 4
 	sendNotJoined    = 5
@@ -54,6 +56,9 @@ func (ss *session) joinChannel(q channelName) {
 		code = joinSameTooOften
 	}
 	if joined {
+		if err := ss.server.door.NoteInChannel(ss.server.running, ss.app, ss.uid, q.ChanId); err != nil {
+			ss.server.log.WithError(err).Error("could not note who is in an RTM channel")
+		}
 		ss.server.event(todevice.RTMEvent{App: ss.app.ID, Type: todevice.RTMJoin, User: ss.uid, Channel: q.ChanId})
 	}
 	ss.send("JoinChannel", map[string]any{"Code": code, "ChanId": q.ChanId})
@@ -76,12 +81,26 @@ func (ss *session) sendToChannel(m textMessage) {
 	case !ss.may(sending):
 		code = sendTooOften
 	default:
-		_, err := ss.server.hub.Publish(ss.app.ID, m.ChanId, channels.Message{From: ss.uid, MsgID: m.MsgId, Body: m.MsgBody, Sender: ss})
-		if err != nil {
-			code = sendNotJoined
-		}
+		code = ss.publish(m)
 	}
 	ss.send("SendChannelMsg", map[string]any{"Code": code, "ChanId": m.ChanId, "MsgId": m.MsgId})
+}
+
+// publish says something in a channel. What is for the history is kept first.
+func (ss *session) publish(m textMessage) (code int) {
+	now := time.Now()
+	if m.HistoryMsg && ss.server.hub.Joined(ss.app.ID, m.ChanId, ss) {
+		err := ss.server.door.RecordChannelMessage(ss.server.running, ss.app, ss.uid, m.ChanId, m.MsgBody, now)
+		if err != nil {
+			ss.server.log.WithError(err).Error("could not keep an RTM message for the history")
+			return sendFailed
+		}
+	}
+	_, err := ss.server.hub.Publish(ss.app.ID, m.ChanId, channels.Message{From: ss.uid, MsgID: m.MsgId, Body: m.MsgBody, Sender: ss, At: now})
+	if err != nil {
+		return sendNotJoined
+	}
+	return 0
 }
 
 func (ss *session) listMembers(q struct {

@@ -35,7 +35,7 @@ func (ss *session) sendToPeer(m textMessage) {
 		return
 	}
 	sent, err := ss.server.door.SendPeer(ss.server.running, ss.app, rtmcompat.PeerMessage{
-		From: ss.uid, Destination: m.ToUId, Payload: m.MsgBody, Offline: m.OfflineMsg,
+		From: ss.uid, Destination: m.ToUId, Payload: m.MsgBody, Offline: m.OfflineMsg, Historical: m.HistoryMsg,
 	})
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {

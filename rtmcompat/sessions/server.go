@@ -28,6 +28,9 @@ type Door interface {
 	// Delivered waits until the receiver has confirmed a message, and tells whether that
 	// was in time.
 	Delivered(context.Context, *todevice.RTMAnswer) bool
+	// RecordChannelMessage keeps a message for the history, NoteInChannel who may read that.
+	RecordChannelMessage(ctx context.Context, app rtmcompat.App, from, channel, payload string, at time.Time) error
+	NoteInChannel(ctx context.Context, app rtmcompat.App, uid, channel string) error
 	// Online tells whether a local user has a session, or a device that syncs.
 	Online(todevice.UserID) bool
 }
