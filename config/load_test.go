@@ -33,6 +33,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		RTM: RTM{Apps: []RTMApp{{
 			ID: strings.Repeat("1", 32), Certificate: strings.Repeat("C", 32), Namespace: &namespace,
 			Keys: []RTMKey{{Key: "a", Secret: "b"}, {Key: "c", Secret: `d" #: `}}, OpenHistory: true,
+			Limits:     RTMLimits{PeerMessagesPerSecond: number(1), ChannelMessagesPerSecond: number(2), EventsPerSecond: number(0), HistoryPerSecond: number(4)},
 			OpenEvents: true,
 			Webhooks:   []RTMWebhook{{URL: "http://10.0.0.1/h", Secret: "0123456789abcdef", Events: []string{"join", "message_expired"}}},
 		}}, History: RTMHistory{Keep: 36 * time.Hour, MaxBytes: 6}, AllowPrivateAddresses: true},
@@ -73,6 +74,7 @@ rtm:
     open_history: true
     open_events: true
     webhooks: [{url: "http://10.0.0.1/h", secret: 0123456789abcdef, events: [join, message_expired]}]
+    limits: {peer_messages_per_second: 1, channel_messages_per_second: 2, events_per_second: 0, history_per_second: 4}
   allow_private_addresses: true
   history: {keep: 36h, max_bytes: 6}
 turn:

@@ -33,8 +33,9 @@ type RTMApp struct {
 	// session log in without a token.
 	Certificate string `yaml:"certificate"`
 	// Namespace is nil where the file does not say; see [RTMApp.UserPrefix].
-	Namespace *string  `yaml:"namespace"`
-	Keys      []RTMKey `yaml:"keys"`
+	Namespace *string   `yaml:"namespace"`
+	Keys      []RTMKey  `yaml:"keys"`
+	Limits    RTMLimits `yaml:"limits"`
 	// OpenHistory lets each user of the app read its whole history.
 	OpenHistory bool `yaml:"open_history"`
 	// OpenEvents lets any user's token read the events of all users.
@@ -76,4 +77,37 @@ func (a RTMApp) UserPrefix() string {
 		return *a.Namespace
 	}
 	return "rtm_" + strings.ToLower(a.ID[:min(8, len(a.ID))]) + "_"
+}
+
+// RTMLimits bound how often an app may make a call, in requests a second. Nil stands for
+// the number that the vendors document, 0 for no limit. They count only where
+// [RateLimits] are enabled.
+type RTMLimits struct {
+	PeerMessagesPerSecond    *int `yaml:"peer_messages_per_second"`
+	ChannelMessagesPerSecond *int `yaml:"channel_messages_per_second"`
+	// EventsPerSecond is for the events of users, and for those of channels.
+	EventsPerSecond *int `yaml:"events_per_second"`
+	// HistoryPerSecond is for each of the three calls.
+	HistoryPerSecond *int `yaml:"history_per_second"`
+}
+
+// RTMRates are limits with the documented numbers where nothing else is said; 0 for none.
+type RTMRates struct {
+	PeerMessages, ChannelMessages, Events, History int
+}
+
+// Rates gives the limits as they count.
+func (l RTMLimits) Rates() RTMRates {
+	or := func(said *int, documented int) int {
+		if said != nil {
+			return *said
+		}
+		return documented
+	}
+	return RTMRates{
+		PeerMessages:    or(l.PeerMessagesPerSecond, 500),
+		ChannelMessages: or(l.ChannelMessagesPerSecond, 500),
+		Events:          or(l.EventsPerSecond, 10),
+		History:         or(l.HistoryPerSecond, 100),
+	}
 }

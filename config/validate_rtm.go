@@ -39,6 +39,7 @@ func (a RTMApp) check(at string, server spec.ServerName, found *mistakes) {
 	for i, key := range a.Keys {
 		key.check(keyPath(at, i), found)
 	}
+	a.Limits.check(at+".limits", found)
 	a.checkWebhooks(at, found)
 }
 

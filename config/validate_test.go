@@ -99,6 +99,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"default namespace begins with another", apps("{app_id: "+a+", namespace: rtm_}", "app_id: "+b), "line 4: rtm.apps[1].namespace: overlaps"},
 		{"key without name", apps("{app_id: " + a + ", keys: [{secret: s}]}"), "line 3: rtm.apps[0].keys[0].key: missing"},
 		{"key with a colon", apps("{app_id: " + a + ", keys: [{key: 'k:', secret: s}]}"), "line 3: rtm.apps[0].keys[0].key: must not hold a colon"},
+		{"limit below none", apps("{app_id: " + a + ", limits: {events_per_second: -1}}"), "line 3: rtm.apps[0].limits.events_per_second: want a number from 1 to 1000000, or 0"},
+		{"limit too high", apps("{app_id: " + a + ", limits: {history_per_second: 1000001}}"), "line 3: rtm.apps[0].limits.history_per_second: want a number from 1 to 1000000, or 0"},
 		{"key without secret", apps("{app_id: " + a + ", keys: [{key: k}]}"), "line 3: rtm.apps[0].keys[0].secret: missing"},
 		{"key twice in an app", apps("{app_id: " + a + ", keys: [{key: k, secret: s}, {key: k, secret: t}]}"), "line 3: rtm.apps[0].keys[1].key: is that of rtm.apps[0].keys[0].key too"},
 		{"key twice in two apps", apps("{app_id: "+a+", keys: [{key: k, secret: s}]}", "{app_id: "+b+", keys: [{key: k, secret: s}]}"), "line 4: rtm.apps[1].keys[0].key: is that of rtm.apps[0].keys[0].key too"},

@@ -15,6 +15,8 @@ type Config struct {
 	// AckTimeout is how long wait_for_ack waits for the receiver's confirmation; 0
 	// stands for 10 s.
 	AckTimeout time.Duration
+	// Limits hold the apps to their rates; nil: they have none.
+	Limits *Limits
 }
 
 // An App is one project of the vendors' console: who may send, and as which users.
@@ -30,6 +32,7 @@ type App struct {
 	Keys      []Key
 	// OpenHistory lets a token of any user of the app read all of its history.
 	OpenHistory bool
+	Rates       Rates
 	// OpenEvents lets the tokens of users read the events of all users, too.
 	OpenEvents bool
 }

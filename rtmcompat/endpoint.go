@@ -12,28 +12,32 @@ import (
 )
 
 // endpoint makes a handler of its two parts, as httpapi.Endpoint does, for callers
-// that hold credentials of the app in the path. These are checked before anything
-// else of the request is looked at.
+// that hold credentials of the app in the path, and within the app's rate of the call.
+// Both are checked before anything else of the request is looked at: first the
+// credentials, so that no stranger can use up what an app may do.
 func endpoint[Query, Answer any](
 	s *Server,
+	limited call,
 	read func(*http.Request) (Query, error),
 	do func(context.Context, caller, Query) (Answer, error),
 ) http.Handler {
-	return authenticated(s, s.authenticate, read, do)
+	return authenticated(s, limited, s.authenticate, read, do)
 }
 
 // userEndpoint is endpoint where a token of any user of the app is let in: do must ask
 // what the user may do.
 func userEndpoint[Query, Answer any](
 	s *Server,
+	limited call,
 	read func(*http.Request) (Query, error),
 	do func(context.Context, caller, Query) (Answer, error),
 ) http.Handler {
-	return authenticated(s, s.authenticateAnyUser, read, do)
+	return authenticated(s, limited, s.authenticateAnyUser, read, do)
 }
 
 func authenticated[Query, Answer any](
 	s *Server,
+	limited call,
 	authenticate func(*http.Request) (caller, error),
 	read func(*http.Request) (Query, error),
 	do func(context.Context, caller, Query) (Answer, error),
@@ -44,6 +48,10 @@ func authenticated[Query, Answer any](
 		if err != nil {
 			s.logRefusal(requestID, err)
 			w.Header().Set("WWW-Authenticate", `Basic realm="RTM", charset="UTF-8"`)
+			s.fail(w, requestID, err)
+			return
+		}
+		if err := s.limits.take(c.app, limited); err != nil {
 			s.fail(w, requestID, err)
 			return
 		}

@@ -68,6 +68,7 @@ type Server struct {
 	directory  atomic.Pointer[directory]
 	handles    handles
 	ackTimeout time.Duration
+	limits     *Limits
 	store      Store
 	sender     Sender
 	notifier   Notifier
@@ -85,6 +86,7 @@ func New(cfg Config, store Store, sender Sender, notifier Notifier, hub *channel
 		name:       cfg.ServerName,
 		handles:    newHandles(store.Epoch()),
 		ackTimeout: cfg.AckTimeout,
+		limits:     cfg.Limits,
 		store:      store,
 		sender:     sender,
 		notifier:   notifier,
@@ -107,17 +109,17 @@ func (s *Server) SetApps(list []App) {
 func (s *Server) Routes(r *mux.Router) {
 	v2 := r.PathPrefix("/dev/v2/").Subrouter()
 	s.handle(v2, http.MethodPost, "/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages",
-		endpoint(s, readPeerMessage, s.sendPeerMessage))
+		endpoint(s, callPeerMessages, readPeerMessage, s.sendPeerMessage))
 	const history = "/project/{appId:[^/]*}/rtm/message/history"
-	s.handle(v2, http.MethodPost, history+"/query", userEndpoint(s, readHistoryQuery, s.queryHistory))
-	s.handle(v2, http.MethodGet, history+"/query/{handle:[^/]*}", userEndpoint(s, readHandle, s.readHistory))
-	s.handle(v2, http.MethodGet, history+"/count", userEndpoint(s, readHistoryCount, s.countHistory))
+	s.handle(v2, http.MethodPost, history+"/query", userEndpoint(s, callHistoryQuery, readHistoryQuery, s.queryHistory))
+	s.handle(v2, http.MethodGet, history+"/query/{handle:[^/]*}", userEndpoint(s, callHistoryRead, readHandle, s.readHistory))
+	s.handle(v2, http.MethodGet, history+"/count", userEndpoint(s, callHistoryCount, readHistoryCount, s.countHistory))
 	s.handle(v2, http.MethodGet, "/project/{appId:[^/]*}/rtm/vendor/user_events",
-		userEndpoint(s, readEventsQuery, s.userEvents))
+		userEndpoint(s, callUserEvents, readEventsQuery, s.userEvents))
 	s.handle(v2, http.MethodGet, "/project/{appId:[^/]*}/rtm/vendor/channel_events",
-		userEndpoint(s, readEventsQuery, s.channelEvents))
+		userEndpoint(s, callChannelEvents, readEventsQuery, s.channelEvents))
 	s.handle(v2, http.MethodPost, "/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/channel_messages",
-		endpoint(s, readChannelMessage, s.sendChannelMessage))
+		endpoint(s, callChannelMessages, readChannelMessage, s.sendChannelMessage))
 	v2.PathPrefix("/").Handler(s.unknownPath())
 }
 

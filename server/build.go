@@ -114,7 +114,11 @@ func (b *building) openClientDoors() {
 	keybackup.New(b.store, log).Routes(b.clients)
 	rooms.New(b.cfg.ServerName, b.store, log).Routes(b.clients)
 	b.openChannels()
-	b.rtm = rtmcompat.New(rtmConfig(b.cfg), b.store, b.messages, b.notifier, b.channels, b.part("rtm"))
+	door := rtmConfig(b.cfg)
+	if b.cfg.RateLimits.Enabled {
+		door.Limits = rtmcompat.NewLimits(b.registry)
+	}
+	b.rtm = rtmcompat.New(door, b.store, b.messages, b.notifier, b.channels, b.part("rtm"))
 	b.rtm.Routes(b.clients)
 	b.apps = &keptApps{cfg: b.cfg, door: b.rtm, accounts: b.accounts}
 	b.sessions = sessions.New(sessions.Config{Address: b.cfg.RTM.SessionAddress, Limited: b.cfg.RateLimits.Enabled},
@@ -189,6 +193,7 @@ func rtmConfig(cfg config.Config) rtmcompat.Config {
 	out := rtmcompat.Config{ServerName: cfg.ServerName}
 	for _, app := range cfg.RTM.Apps {
 		a := rtmcompat.App{ID: app.ID, Certificate: app.Certificate, Namespace: app.UserPrefix(), OpenHistory: app.OpenHistory, OpenEvents: app.OpenEvents}
+		a.Rates = rtmcompat.Rates(app.Limits.Rates())
 		for _, key := range app.Keys {
 			a.Keys = append(a.Keys, rtmcompat.Key{Key: key.Key, Secret: key.Secret})
 		}

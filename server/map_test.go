@@ -39,7 +39,7 @@ var imports = map[string][]string{
 	"internal/expiring":         nil,
 	"internal/ratelimit":        nil,
 	"syncapi":                   {"todevice", "internal/httpapi"},
-	"rtmcompat":                 {"todevice", "rtmcompat/rtmtoken", "rtmcompat/channels", "rtmcompat/guests", "internal/httpapi", "internal/canonicaljson"},
+	"rtmcompat":                 {"todevice", "rtmcompat/rtmtoken", "rtmcompat/channels", "rtmcompat/guests", "internal/httpapi", "internal/canonicaljson", "internal/ratelimit"},
 	"rtmcompat/rtmtoken":        nil,
 	"rtmcompat/webhooks":        {"todevice", "internal/publicnet"},
 	"rtmcompat/wire":            nil,
