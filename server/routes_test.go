@@ -354,6 +354,10 @@ func checkForm(t *testing.T, what, path string, a answer, k kind) {
 	if kind := a.header.Get("Content-Type"); kind != "application/json" {
 		t.Errorf("%s: Content-Type %q", what, kind)
 	}
+	if strings.HasPrefix(path, "/dev/v2/") && (a.header.Get("Access-Control-Allow-Origin") != "*" ||
+		a.header.Get("Access-Control-Expose-Headers") != "X-Request-ID, Retry-After") {
+		t.Errorf("%s: a web page may not read the answer: %v", what, a.header)
+	}
 	if forBrowsers(path) && (a.header.Get("Access-Control-Allow-Origin") != "*" ||
 		a.header.Get("Access-Control-Allow-Methods") != "GET, POST, PUT, DELETE, OPTIONS" ||
 		a.header.Get("Access-Control-Allow-Headers") != "X-Requested-With, Content-Type, Authorization") {
@@ -445,7 +449,7 @@ func TestEveryPathForClientsAnswersPreflightRequests(t *testing.T) {
 	w := newWhole(t, "")
 	paths := map[string]http.Handler{"/_matrix/client/v3/nothing": w.handler("client")}
 	for _, e := range w.endpoints() {
-		if forBrowsers(e.template) {
+		if forBrowsers(e.template) || strings.HasPrefix(e.template, "/dev/v2/") {
 			paths[e.template] = e.handler
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,10 +174,35 @@ func TestBrowsersMayUseClientPathsErrorsIncluded(t *testing.T) {
 		{"OPTIONS", "/_matrix/client/v3/sync", 204, true},
 		{"OPTIONS", "/anything", 204, false},
 		{"GET", "/_matrix/federation/v1/version", 404, false},
+		{"POST", "/dev/v2/project/nothing", 404, true},
+		{"OPTIONS", "/dev/v2/project/a%2Fb/rtm/users/%2E%2E/peer_messages", 204, true},
+		{"GET", "/rtm/openapi.json", 404, true},
+		{"OPTIONS", "/dev/v1/kicking-rule", 204, false},
 	} {
 		w, _ := answer(t, h, httptest.NewRequest(c.method, c.path, nil))
 		if w.Code != c.status || (w.Header().Get("Access-Control-Allow-Origin") == "*") != c.cors {
 			t.Errorf("%s %s: %d, headers %v", c.method, c.path, w.Code, w.Header())
+		}
+	}
+}
+
+func TestPagesMaySendTheHeadersOfRTMAndReadThoseOfItsAnswers(t *testing.T) {
+	w, _ := answer(t, CORS(NewRouter()), httptest.NewRequest("OPTIONS", "/dev/v2/project/a/rtm/users/u/peer_messages", nil))
+	allowed := strings.Split(strings.ToLower(w.Header().Get("Access-Control-Allow-Headers")), ", ")
+	for _, name := range []string{"x-ar-token", "x-ar-uid", "x-agora-token", "x-agora-uid", "authorization", "idempotency-key", "content-type"} {
+		if !slices.Contains(allowed, name) {
+			t.Errorf("%s may not be sent", name)
+		}
+	}
+	for name, want := range map[string]string{
+		"Access-Control-Allow-Methods":  "GET, POST, OPTIONS",
+		"Access-Control-Expose-Headers": "X-Request-ID, Retry-After",
+		"Access-Control-Max-Age":        "7200",
+		// With it, a page could use what the browser knows of its user.
+		"Access-Control-Allow-Credentials": "",
+	} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 }

@@ -6,7 +6,6 @@ package httpapi
 import (
 	"net/http"
 	"runtime/debug"
-	"strings"
 
 	"github.com/gorilla/mux"
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -27,35 +26,6 @@ func unrecognized(status int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, status, spec.Unrecognized("Unrecognized request: "+http.StatusText(status)))
 	})
-}
-
-// CORS lets web pages of any origin use the paths meant for clients, errors
-// included, and answers every OPTIONS request.
-//
-// https://spec.matrix.org/v1.15/client-server-api/#web-browser-clients
-func CORS(next http.Handler) http.Handler {
-	origin := []string{"*"}
-	methods := []string{"GET, POST, PUT, DELETE, OPTIONS"}
-	headers := []string{"X-Requested-With, Content-Type, Authorization"}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if forBrowsers(r.URL.Path) {
-			header := w.Header()
-			header["Access-Control-Allow-Origin"] = origin
-			header["Access-Control-Allow-Methods"] = methods
-			header["Access-Control-Allow-Headers"] = headers
-		}
-		if r.Method == http.MethodOptions {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func forBrowsers(path string) bool {
-	return strings.HasPrefix(path, "/_matrix/client") ||
-		strings.HasPrefix(path, "/_matrix/media") ||
-		strings.HasPrefix(path, "/.well-known/matrix/")
 }
 
 // Recover turns a panic of a handler into a 500, so that it ends one request and
