@@ -105,6 +105,7 @@ func (b *building) openClientDoors() {
 			SendsPerSecond: b.cfg.RateLimits.SendsPerSecond, SendBurst: b.cfg.RateLimits.SendBurst,
 		}, b.registry)
 	}
+	b.openRTM() // first, as its paths have few prefixes: others are soon past them
 	syncapi.New(b.store, b.notifier, b.part("sync")).Routes(b.clients)
 	b.accounts = clientapi.New(settings, b.store, b.messages, b.notifier, others, log)
 	b.accounts.Routes(b.clients)
@@ -113,6 +114,11 @@ func (b *building) openClientDoors() {
 	userdata.New(b.store, log).Routes(b.clients)
 	keybackup.New(b.store, log).Routes(b.clients)
 	rooms.New(b.cfg.ServerName, b.store, log).Routes(b.clients)
+	b.apps = &keptApps{cfg: b.cfg, door: b.rtm, accounts: b.accounts}
+}
+
+// openRTM makes what answers users of the RTM API, and their client SDK.
+func (b *building) openRTM() {
 	b.openChannels()
 	door := rtmConfig(b.cfg)
 	if b.cfg.RateLimits.Enabled {
@@ -120,7 +126,6 @@ func (b *building) openClientDoors() {
 	}
 	b.rtm = rtmcompat.New(door, b.store, b.messages, b.notifier, b.channels, b.part("rtm"))
 	b.rtm.Routes(b.clients)
-	b.apps = &keptApps{cfg: b.cfg, door: b.rtm, accounts: b.accounts}
 	b.sessions = sessions.New(sessions.Config{Address: b.cfg.RTM.SessionAddress, Limited: b.cfg.RateLimits.Enabled},
 		b.rtm, b.store, b.notifier, b.channels, b.part("rtm"), b.registry)
 	b.sessions.Routes(b.clients)
