@@ -1,6 +1,7 @@
 package rtmcompat
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -74,6 +75,9 @@ func (o object) text(name string) (string, error) {
 	raw, there := o[name]
 	if !there {
 		return "", invalid(name + " is missing")
+	}
+	if raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), nil // nothing in it is escaped
 	}
 	var s string
 	if raw[0] != '"' || json.Unmarshal(raw, &s) != nil {

@@ -1,11 +1,13 @@
 package rtmcompat
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/chappe-im/chappe/internal/canonicaljson"
@@ -82,18 +84,23 @@ func (s *Server) sendOnce(ctx context.Context, c caller, from todevice.UserID, m
 }
 
 func peerContent(app App, m peerMessage, now time.Time) (json.RawMessage, error) {
-	content, err := json.Marshal(map[string]any{
-		"app_id":     app.ID,
-		"from":       m.from,
-		"message_id": rand.Text(), // 130 random bits
-		"payload":    m.payload,
-		"server_ts":  now.UnixMilli(),
-	})
-	if err == nil {
-		content, err = canonicaljson.Encode(content)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("write the content of a peer message: %w", err)
+	content := make([]byte, 0, len(m.payload)+256)
+	content = append(content, `{"app_id":`...)
+	content = todevice.AppendString(content, app.ID)
+	content = append(content, `,"from":`...)
+	content = todevice.AppendString(content, m.from)
+	content = append(content, `,"message_id":`...)
+	content = todevice.AppendString(content, rand.Text()) // 130 random bits
+	content = append(content, `,"payload":`...)
+	content = todevice.AppendString(content, m.payload)
+	content = append(content, `,"server_ts":`...)
+	content = strconv.AppendInt(content, now.UnixMilli(), 10)
+	content = append(content, '}')
+	if bytes.IndexByte(content, '\\') >= 0 { // or it is canonical as it stands
+		var err error
+		if content, err = canonicaljson.Encode(content); err != nil {
+			return nil, fmt.Errorf("write the content of a peer message: %w", err)
+		}
 	}
 	if len(content) > todevice.MaxContent {
 		return nil, tooLarge()

@@ -22,7 +22,10 @@ const (
 	maxQueued = 8 << 20
 	// writeTimeout is how long a client may take to take something.
 	writeTimeout = 20 * time.Second
-	readBuffer   = 1 << 10
+	// limitEvery is how often that is told the kernel's poller, for which it is dear: a
+	// client has as much less.
+	limitEvery = time.Second
+	readBuffer = 1 << 10
 )
 
 // Why a connection is ended by the server: close codes after which the SDK comes back.
@@ -39,6 +42,8 @@ type connection struct {
 	net net.Conn
 	// heard is when the client was last heard of, in Unix nanoseconds.
 	heard atomic.Int64
+	// limited is when the time for writing was last set. It belongs to the writer.
+	limited time.Time
 
 	mu      sync.Mutex
 	queue   [][]byte // text messages; guarded by mu
@@ -154,8 +159,11 @@ func (c *connection) flush(messages [][]byte, last []byte) error {
 	if last != nil {
 		buffers = append(buffers, last)
 	}
-	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
+	if now := time.Now(); now.Sub(c.limited) >= limitEvery {
+		if err := c.net.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
+			return err
+		}
+		c.limited = now
 	}
 	_, err := buffers.WriteTo(c.net)
 	return err
