@@ -127,7 +127,7 @@ func (b *building) openRTM() {
 	b.rtm = rtmcompat.New(door, b.store, b.messages, b.notifier, b.channels, b.part("rtm"))
 	b.rtm.Routes(b.clients)
 	b.sessions = sessions.New(sessions.Config{Address: b.cfg.RTM.SessionAddress, Limited: b.cfg.RateLimits.Enabled},
-		b.rtm, b.store, b.notifier, b.channels, b.part("rtm"), b.registry)
+		b.rtm, b.store, b.notifier, b.channels, b.attributes, b.part("rtm"), b.registry)
 	b.sessions.Routes(b.clients)
 }
 

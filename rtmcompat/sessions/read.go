@@ -62,6 +62,11 @@ var commands = map[string]func(ss *session, content []byte) (ok bool){
 	"DeleteUserAttributes":      decoded((*session).deleteAttributes),
 	"ClearUserAttributes":       decoded((*session).clearAttributes),
 	"GetUserAttributes":         decoded((*session).getAttributes),
+	"AddOrUpdateChanAttributes": decoded((*session).setChannelAttributes),
+	"DeleteChanAttributes":      decoded((*session).deleteChannelAttributes),
+	"ClearChanAttributes":       decoded((*session).clearChannelAttributes),
+	"GetChanAttributes":         decoded((*session).getChannelAttributes),
+	"GetChanAttributesByKeys":   decoded((*session).getChannelAttributesByKeys),
 }
 
 // decoded makes a command of a function that takes a content of its own type.

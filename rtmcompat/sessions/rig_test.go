@@ -24,6 +24,7 @@ import (
 	"github.com/chappe-im/chappe/relay"
 	"github.com/chappe-im/chappe/rtmcompat"
 	"github.com/chappe-im/chappe/rtmcompat/channels"
+	"github.com/chappe-im/chappe/rtmcompat/channels/attributes"
 	"github.com/chappe-im/chappe/rtmcompat/rtmtoken"
 	"github.com/chappe-im/chappe/storage/sqlite"
 	"github.com/chappe-im/chappe/todevice"
@@ -75,10 +76,14 @@ func (r *rig) start() {
 	log.SetOutput(io.Discard)
 	r.store, r.notifier = store, relay.NewNotifier()
 	messages := relay.New(store, serverName, todevice.ServerRules{}, r.notifier, noServers{}, prometheus.NewRegistry())
-	hub := channels.New(channels.TellGuests(func(h channels.Happening) { r.rtm.TellGuests(h) }))
+	var kept *attributes.Keeper
+	hub := channels.New(
+		channels.TellGuests(func(h channels.Happening) { r.rtm.TellGuests(h) }),
+		channels.OnEnd(func(app, channel string) { kept.Ended(app, channel) }))
+	kept = attributes.New(store, hub, logrus.NewEntry(log))
 	apps := []rtmcompat.App{testApp(), {ID: openAppID, Namespace: "rtm_open_"}}
 	r.rtm = rtmcompat.New(rtmcompat.Config{ServerName: serverName, Apps: apps, AckTimeout: 300 * time.Millisecond}, store, messages, r.notifier, hub, logrus.NewEntry(log))
-	r.sessions = New(Config{Limited: true}, r.rtm, store, r.notifier, hub, logrus.NewEntry(log), prometheus.NewRegistry())
+	r.sessions = New(Config{Limited: true}, r.rtm, store, r.notifier, hub, kept, logrus.NewEntry(log), prometheus.NewRegistry())
 	r.sessions.restore(r.t.Context())
 	router := httpapi.NewRouter()
 	r.rtm.Routes(router)

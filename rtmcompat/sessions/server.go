@@ -72,8 +72,10 @@ type Server struct {
 	store    Store
 	notifier Notifier
 	hub      *channels.Hub
-	metrics  metrics
-	log      *logrus.Entry
+	// attributes are those of channels.
+	attributes ChannelAttributes
+	metrics    metrics
+	log        *logrus.Entry
 	// address is what clients are told to connect to, host:port; "" for the address at
 	// which they asked.
 	address string
@@ -106,10 +108,10 @@ type Config struct {
 }
 
 // New makes the door. [Server.Run] must be running for what goes by time.
-func New(cfg Config, door Door, store Store, notifier Notifier, hub *channels.Hub, log *logrus.Entry, registry prometheus.Registerer) *Server {
+func New(cfg Config, door Door, store Store, notifier Notifier, hub *channels.Hub, attributes ChannelAttributes, log *logrus.Entry, registry prometheus.Registerer) *Server {
 	running, stop := context.WithCancel(context.Background())
 	return &Server{
-		door: door, store: store, notifier: notifier, hub: hub, metrics: newMetrics(registry), log: log, address: cfg.Address,
+		door: door, store: store, notifier: notifier, hub: hub, attributes: attributes, metrics: newMetrics(registry), log: log, address: cfg.Address,
 		limited: cfg.Limited, running: running, stop: stop, seed: maphash.MakeSeed(),
 		sessions: make(map[todevice.UserID]*session),
 		watchers: make(map[todevice.UserID]sessionSet),
