@@ -15,12 +15,18 @@ func (s *Server) Run(ctx context.Context) error { return s.guests.Run(ctx) }
 // TellGuests has Matrix users be told of what happens in a channel. It does not block.
 func (s *Server) TellGuests(h channels.Happening) { s.guests.Tell(h) }
 
-// guestApps gives the apps as their guests need them.
-func (s *Server) guestApps() (apps []guests.App) {
-	for _, app := range s.directory.Load().apps {
+// guestApps gives apps as their guests need them. One whose service user cannot be has
+// no guests.
+func (s *Server) guestApps(list []App) (apps []guests.App) {
+	for _, app := range list {
+		service := s.serviceUser(app)
+		if !todevice.ValidLocalpart(service.Localpart, s.name) || s.directory.Load().apps.belongsToAnother(app, service.Localpart) {
+			s.log.WithField("app", app.ID).Warn("the service user of an app's channels has a name that cannot be: no Matrix users can be in them")
+			service = todevice.UserID{}
+		}
 		apps = append(apps, guests.App{
 			ID:           app.ID,
-			Service:      s.serviceUser(app),
+			Service:      service,
 			DeviceID:     DeviceID,
 			User:         func(uid string) (todevice.UserID, error) { return s.userOf(app, "the uid", uid) },
 			ValidChannel: validUID,

@@ -90,10 +90,10 @@ func New(cfg Config, store Store, sender Sender, notifier Notifier, hub *channel
 		store:      store,
 		sender:     sender,
 		notifier:   notifier,
+		guests:     guests.New(store, sender, notifier, hub, log),
 		log:        log,
 	}
 	s.SetApps(cfg.Apps)
-	s.guests = guests.New(s.guestApps(), store, sender, notifier, hub, log)
 	return s
 }
 
@@ -101,6 +101,7 @@ func New(cfg Config, store Store, sender Sender, notifier Notifier, hub *channel
 // checked. A request that was let in already goes on.
 func (s *Server) SetApps(list []App) {
 	s.directory.Store(&directory{apps: newApps(list), credentials: newCredentials(list)})
+	s.guests.SetApps(s.guestApps(list))
 }
 
 // Routes adds everything under /dev/v2/. The router must match the path as it was

@@ -9,7 +9,7 @@ import (
 
 // dismissOld ends the membership of guests that were not heard of for too long, or are no
 // users any more.
-func (s *Service) dismissOld(ctx context.Context, app App, now time.Time) error {
+func (s *Service) dismissOld(ctx context.Context, app *served, now time.Time) error {
 	all, err := s.store.ChannelGuests(ctx, app.ID, time.Time{})
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (s *Service) dismissOld(ctx context.Context, app App, now time.Time) error 
 	return nil
 }
 
-func (s *Service) dismiss(ctx context.Context, app App, g todevice.ChannelGuest) error {
+func (s *Service) dismiss(ctx context.Context, app *served, g todevice.ChannelGuest) error {
 	turn := s.hub.Turn(app.ID, g.Channel.Name)
 	defer turn.End()
 	who := person{uid: g.User.String(), user: g.User}
@@ -52,7 +52,7 @@ func (s *Service) dismiss(ctx context.Context, app App, g todevice.ChannelGuest)
 	if len(send.Messages) > 0 {
 		batch.Sends = []todevice.Send{send}
 	}
-	if _, err := s.posts[app.ID].send(ctx, batch); err != nil {
+	if _, err := app.post.send(ctx, batch); err != nil {
 		return err
 	}
 	turn.Dismiss(who.uid)

@@ -69,7 +69,8 @@ type Waiter interface {
 // An App is an RTM app as guests need it.
 type App struct {
 	ID string
-	// Service is the app's service user, and DeviceID its one device.
+	// Service is the app's service user, and DeviceID its one device. Without a service user
+	// there are no guests.
 	Service  todevice.UserID
 	DeviceID string
 	// User gives the Matrix user that an uid is.
@@ -80,41 +81,95 @@ type App struct {
 
 // A Service has the guests of all apps. Its methods may be called from any goroutine.
 type Service struct {
-	apps   map[string]App
-	store  Store
-	sender Sender
-	waiter Waiter
-	hub    *channels.Hub
-	log    *logrus.Entry
-	posts  map[string]*post // by the app
+	store   Store
+	sender  Sender
+	waiter  Waiter
+	hub     *channels.Hub
+	log     *logrus.Entry
+	changed chan struct{} // gets a value when there are other apps
+
+	mu   sync.Mutex
+	apps map[string]*served // by their IDs; guarded by mu
 }
 
-// New makes the service. Until Run is called there are no guests.
-func New(apps []App, store Store, sender Sender, waiter Waiter, hub *channels.Hub, log *logrus.Entry) *Service {
-	s := &Service{
-		apps: make(map[string]App), store: store, sender: sender, waiter: waiter, hub: hub, log: log, posts: make(map[string]*post),
+// A served is an app and the messages to its guests.
+type served struct {
+	App
+	post post
+}
+
+// New makes the service of no apps. Until Run is called there are no guests.
+func New(store Store, sender Sender, waiter Waiter, hub *channels.Hub, log *logrus.Entry) *Service {
+	return &Service{
+		store: store, sender: sender, waiter: waiter, hub: hub, log: log,
+		changed: make(chan struct{}, 1), apps: make(map[string]*served),
 	}
-	for _, app := range apps {
-		s.apps[app.ID] = app
-		s.posts[app.ID] = &post{sender: sender, log: log, news: make(chan struct{}, 1)}
+}
+
+// SetApps has the service know these apps and no others from now on.
+func (s *Service) SetApps(list []App) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.apps
+	s.apps = make(map[string]*served, len(list))
+	for _, app := range list {
+		if old := before[app.ID]; old != nil && old.Service == app.Service {
+			s.apps[app.ID] = old
+			continue
+		}
+		s.apps[app.ID] = &served{App: app, post: post{sender: s.sender, log: s.log, news: make(chan struct{}, 1)}}
 	}
-	return s
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// app gives an app by its ID, nil where there is none.
+func (s *Service) app(id string) *served {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.apps[id]
 }
 
 // Run does what guests ask for, and tells them what happens, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
-	for _, app := range s.apps {
-		group.Go(func() { s.posts[app.ID].run(ctx) })
-		group.Go(func() { s.serve(ctx, app) })
+	running := make(map[*served]context.CancelFunc)
+	for {
+		select {
+		case <-s.changed:
+			s.follow(ctx, &group, running)
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	return nil
+}
+
+// follow serves the apps there are, and ends serving those that are gone.
+func (s *Service) follow(ctx context.Context, group *sync.WaitGroup, running map[*served]context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for app, stop := range running {
+		if s.apps[app.ID] != app {
+			stop()
+			delete(running, app)
+		}
+	}
+	for _, app := range s.apps {
+		if running[app] == nil {
+			serving, stop := context.WithCancel(ctx)
+			running[app] = stop
+			group.Go(func() { app.post.run(serving) })
+			group.Go(func() { s.serve(serving, app) })
+		}
+	}
 }
 
 // Tell has guests be told of something that happens in their channel. It does not block.
 func (s *Service) Tell(h channels.Happening) {
-	if app, ok := s.apps[h.App]; ok {
-		s.posts[app.ID].put(func() (todevice.Send, error) { return app.telling(h) })
+	if app := s.app(h.App); app != nil {
+		app.post.put(func() (todevice.Send, error) { return app.telling(h) })
 	}
 }

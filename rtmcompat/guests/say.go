@@ -26,8 +26,8 @@ type Saying struct {
 // again. It fails with todevice.ErrKeyReused, and with todevice.ErrContentTooLarge if the
 // payload is too long once it is escaped, whoever is there.
 func (s *Service) Say(ctx context.Context, say Saying, request *todevice.RTMRequest) (todevice.Accepted, error) {
-	app, ok := s.apps[say.App]
-	if !ok {
+	app := s.app(say.App)
+	if app == nil {
 		return todevice.Accepted{}, fmt.Errorf("no app %q has channels", say.App)
 	}
 	turn := s.hub.Turn(say.App, say.Channel)
@@ -53,10 +53,10 @@ func (s *Service) Say(ctx context.Context, say Saying, request *todevice.RTMRequ
 }
 
 // accept sends a batch in its order if it is for anybody, and else only remembers it.
-func (s *Service) accept(ctx context.Context, app App, b todevice.Batch) (todevice.Accepted, error) {
+func (s *Service) accept(ctx context.Context, app *served, b todevice.Batch) (todevice.Accepted, error) {
 	switch {
 	case len(b.Sends) > 0:
-		return s.posts[app.ID].send(ctx, b)
+		return app.post.send(ctx, b)
 	case !b.Empty():
 		return s.sender.Send(ctx, b)
 	default:

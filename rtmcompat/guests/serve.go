@@ -20,7 +20,10 @@ const maxPayload = 32768
 const crowd = 512
 
 // serve does what guests of an app ask for, until ctx ends.
-func (s *Service) serve(ctx context.Context, app App) {
+func (s *Service) serve(ctx context.Context, app *served) {
+	if app.Service == (todevice.UserID{}) {
+		return
+	}
 	var device todevice.Device
 	begin := func() (err error) {
 		device, err = s.begin(ctx, app)
@@ -72,7 +75,7 @@ func (s *Service) untilDone(ctx context.Context, what string, do func() error) b
 }
 
 // begin makes the service user, and lets in who was a guest before the start.
-func (s *Service) begin(ctx context.Context, app App) (todevice.Device, error) {
+func (s *Service) begin(ctx context.Context, app *served) (todevice.Device, error) {
 	device, err := s.store.EnsureDevice(ctx, app.Service.Localpart, app.DeviceID)
 	if err != nil {
 		return device, err
@@ -85,7 +88,7 @@ func (s *Service) begin(ctx context.Context, app App) (todevice.Device, error) {
 }
 
 // take does what waits in the inbox of the service user.
-func (s *Service) take(ctx context.Context, app App, device todevice.Device) error {
+func (s *Service) take(ctx context.Context, app *served, device todevice.Device) error {
 	for {
 		events, _, err := s.store.Pending(ctx, device.Inbox, 0)
 		if err != nil || len(events) == 0 {
@@ -93,7 +96,7 @@ func (s *Service) take(ctx context.Context, app App, device todevice.Device) err
 		}
 		for _, event := range events {
 			at := todevice.Delivery{Inbox: device.Inbox, Position: event.Position}
-			asked, ok := read(app, event.JSON)
+			asked, ok := read(app.App, event.JSON)
 			if ok {
 				err = s.do(ctx, app, asked, at)
 			}
@@ -143,7 +146,7 @@ func read(app App, event []byte) (w wish, ok bool) {
 }
 
 // do does what a guest asks for, and takes it from the inbox.
-func (s *Service) do(ctx context.Context, app App, w wish, at todevice.Delivery) error {
+func (s *Service) do(ctx context.Context, app *served, w wish, at todevice.Delivery) error {
 	turn := s.hub.Turn(app.ID, w.channel)
 	defer turn.End()
 	who := person{uid: w.guest.String(), user: w.guest}
@@ -173,7 +176,7 @@ func (s *Service) do(ctx context.Context, app App, w wish, at todevice.Delivery)
 	if len(send.Messages) > 0 {
 		batch.Sends = append(batch.Sends, send)
 	}
-	accepted, err := s.posts[app.ID].send(ctx, batch)
+	accepted, err := app.post.send(ctx, batch)
 	if err != nil || accepted.Repeated {
 		return err
 	}
