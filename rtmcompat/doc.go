@@ -73,9 +73,13 @@
 //   - The handle of a query is the query itself, sealed for the app and for the key or the
 //     uid that made it. It is good for an hour, over restarts, too. Then, and to others, it
 //     is 404 (not_found). The result is read anew each time, and always ready (ok).
-//   - Events take a key of the app; with a setting of the app, any token of it. Each of the
-//     two streams keeps its latest 2000 events. Without the parameter after, at most 1000
-//     are given that were not given so before, in the order in which they were recorded.
+//
+// Of events:
+//
+//   - They take a key of the app; with App.OpenEvents any token of it. Each of the two
+//     streams keeps its latest 2000.
+//   - Without the parameter after, at most 1000 are given that were not given so before,
+//     in the order in which they were recorded.
 //
 // Beyond the vendors' API, the destination of a peer message may be a full Matrix
 // user ID, here or on another server, of up to 255 bytes. An uid that could be read

@@ -1,6 +1,7 @@
 package rtmcompat
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -70,8 +71,12 @@ func parseEventCursor(s string) (*eventCursor, error) {
 	return &eventCursor{epoch: epoch, number: int64(number)}, nil
 }
 
-// eventEpoch tells the cursors of this database from those of another.
-func (s *Server) eventEpoch() string { return hex.EncodeToString(s.store.Epoch()[:4]) }
+// eventEpoch tells the cursors of this database from those of another. It shows nothing of
+// the epoch, which seals handles of the history.
+func (s *Server) eventEpoch() string {
+	sum := sha256.Sum256(append([]byte("RTM events "), s.store.Epoch()...))
+	return hex.EncodeToString(sum[:4])
+}
 
 // cursor writes a place in a stream.
 func (s *Server) cursor(place int64) string { return fmt.Sprintf("%s_%d", s.eventEpoch(), place) }

@@ -1,6 +1,7 @@
 package rtmcompat_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -236,5 +237,15 @@ func TestBadEventQueriesAreRefused(t *testing.T) {
 	}
 	if got := r.do(events("user", "?limit=5&x")).told(t); got.users != "a" {
 		t.Errorf("a bad query has taken events, or an unknown parameter was refused: %+v", got)
+	}
+}
+
+// The epoch seals the handles of history queries.
+func TestCursorsShowNothingOfTheEpoch(t *testing.T) {
+	r := newRig(t)
+	_, next, _ := r.readEvents("", "")
+	shown, _, _ := strings.Cut(next, "_")
+	if strings.Contains(hex.EncodeToString(r.store.Epoch()), shown) {
+		t.Errorf("the cursor %s has a part of the epoch", next)
 	}
 }
