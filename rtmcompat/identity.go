@@ -26,12 +26,8 @@ func (s *Server) User(app App, uid string) (todevice.UserID, error) {
 // UID gives the name by which users of an app know a Matrix user: the uid of one of their
 // own, the full Matrix ID of any other.
 func (s *Server) UID(app App, user todevice.UserID) string {
-	if user.Server == s.name && !s.directory.Load().apps.belongsToAnother(app, user.Localpart) {
-		if escaped, ok := strings.CutPrefix(user.Localpart, app.Namespace); ok {
-			if uid, ok := unescape(escaped); ok {
-				return uid
-			}
-		}
+	if uid, ok := s.directory.Load().apps.uidOf(app, user.Localpart); ok && user.Server == s.name {
+		return uid
 	}
 	return user.String()
 }

@@ -56,6 +56,8 @@ func (b *building) openStore() (err error) {
 	b.store, err = openStore(b.cfg, sqlite.Options{
 		Driver: b.env.Driver, Now: b.env.Now, Waiting: wake, Changed: b.notifier.WakeUsers,
 		Webhooks: storedWebhooks(b.cfg), RTMEvents: b.wakeRTM,
+		// No message is confirmed before there is the door.
+		RTMMessage: func(to todevice.UserID, event []byte) (todevice.RTMEvent, bool) { return b.rtm.MessageEvent(to, event) },
 	})
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,8 +105,9 @@ func TestAnEventThatIsGoneIsADeadLetterAtOnce(t *testing.T) {
 
 func TestAnEventThatIsNotTakenForADayIsADeadLetter(t *testing.T) {
 	inBubble(t, []string{"a.test"}, func(r *rig) {
-		status := http.StatusBadRequest
-		r.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+		var status atomic.Int64
+		status.Store(http.StatusBadRequest)
+		r.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }
 		r.record("ab")
 		time.Sleep(23 * time.Hour)
 		r.record("c")
@@ -122,7 +124,7 @@ func TestAnEventThatIsNotTakenForADayIsADeadLetter(t *testing.T) {
 			}
 		}
 		r.take("a.test")
-		status = http.StatusNoContent
+		status.Store(http.StatusNoContent)
 		r.after(10*time.Minute, "a.test", "c")
 		time.Sleep(30 * 24 * time.Hour)
 		if _, err := r.store.Sweep(context.Background(), time.Now()); err != nil {
@@ -136,12 +138,13 @@ func TestAnEventThatIsNotTakenForADayIsADeadLetter(t *testing.T) {
 
 func TestWhatWaitsAndTheBackOffOutliveTheProcess(t *testing.T) {
 	inBubble(t, []string{"a.test"}, func(r *rig) {
-		status := http.StatusInternalServerError
-		r.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+		var status atomic.Int64
+		status.Store(http.StatusInternalServerError)
+		r.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }
 		r.record("ab")
 		r.after(time.Minute, "a.test", "aaaaaa") // at 0, 1, 3, 7, 15 and 31 s
 		r.stop()
-		status = http.StatusOK
+		status.Store(http.StatusOK)
 		r.start()
 		r.after(2*time.Second, "a.test", "")
 		r.after(time.Second, "a.test", "ab") // at 63 s

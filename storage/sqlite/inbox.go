@@ -81,6 +81,9 @@ func (s *Store) holdsUpTo(ctx context.Context, inbox todevice.InboxID, upTo tode
 }
 
 func (t *tx) confirm(inbox todevice.InboxID, upTo todevice.Position) (int, error) {
+	if err := t.recordDelivered(inbox, upTo); err != nil {
+		return 0, err
+	}
 	gone, err := t.exec(`DELETE FROM inboxes WHERE inbox = ? AND position <= ?`, inbox, upTo)
 	if err != nil {
 		return 0, err

@@ -88,6 +88,9 @@ func (t *tx) drop(query string, args ...any) (dropped []todevice.Dropped, err er
 		}
 		t.writer.backlog.drop(r.Inbox, r.bytes)
 		to := todevice.UserID{Localpart: r.localpart, Server: t.writer.store.serverName}
+		if err := t.recordRTMMessage(todevice.RTMExpired, to, r.event); err != nil {
+			return nil, err
+		}
 		dropped = append(dropped, todevice.Dropped{To: to, Event: r.event})
 	}
 	return dropped, err

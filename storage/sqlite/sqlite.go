@@ -59,6 +59,9 @@ type Options struct {
 	Webhooks []todevice.RTMWebhook
 	// RTMEvents, if not nil, is told of the RTM apps that have new events.
 	RTMEvents func(apps []string)
+	// RTMMessage, if not nil, tells whether an event for a local user is a message of an
+	// RTM app that counts as one; of that it gives app, user and message ID.
+	RTMMessage func(to todevice.UserID, event []byte) (todevice.RTMEvent, bool)
 	// Now tells the time, time.Now if it is nil.
 	Now func() time.Time
 	// Driver is the name of the database/sql driver, "" for the real one. Tests
@@ -78,6 +81,7 @@ type Store struct {
 	changed    func(localparts []string)
 	webhooks   []todevice.RTMWebhook
 	rtmEvents  func(apps []string)
+	rtmMessage func(to todevice.UserID, event []byte) (todevice.RTMEvent, bool)
 	now        func() time.Time
 	writer     *sql.DB // one connection, used by the writer goroutine alone
 	readers    *sql.DB
@@ -113,6 +117,7 @@ func Open(path string, o Options) (*Store, error) {
 		changed:    o.Changed,
 		webhooks:   o.Webhooks,
 		rtmEvents:  o.RTMEvents,
+		rtmMessage: o.RTMMessage,
 		now:        o.Now,
 		sessions:   newSessions(),
 		arrivals:   newArrivals(),
