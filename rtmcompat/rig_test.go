@@ -53,6 +53,8 @@ type rig struct {
 	hub      *channels.Hub
 	server   *rtmcompat.Server
 	sender   rtmcompat.Sender
+	// described are the answers there may be.
+	described described
 }
 
 // noServers stands for the queues to other servers, which are no part of this.
@@ -94,7 +96,7 @@ func newRigOn(t *testing.T, store *sqlite.Store) *rig {
 func newRigOver(t *testing.T, store *sqlite.Store, notifier *relay.Notifier, cfg rtmcompat.Config, sender rtmcompat.Sender) *rig {
 	t.Helper()
 	cfg.ServerName = serverName
-	r := &rig{t: t, store: store, notifier: notifier, log: new(bytes.Buffer)}
+	r := &rig{t: t, store: store, notifier: notifier, log: new(bytes.Buffer), described: readDescription(t)}
 	if sender == nil {
 		sender = relay.New(store, serverName, todevice.ServerRules{}, r.notifier, noServers{}, prometheus.NewRegistry())
 	}
@@ -157,6 +159,7 @@ func (r *rig) do(req *http.Request) answer {
 	if (a.Message != "") != (a.status != http.StatusOK) {
 		r.t.Errorf("message is %q with status %d", a.Message, a.status)
 	}
+	r.described.check(r.t, req.Method, req.URL.EscapedPath(), a)
 	return a
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 	"github.com/sirupsen/logrus"
 
+	"github.com/chappe-im/chappe/internal/httpapi"
 	"github.com/chappe-im/chappe/rtmcompat/channels"
 	"github.com/chappe-im/chappe/rtmcompat/guests"
 	"github.com/chappe-im/chappe/todevice"
@@ -104,10 +105,11 @@ func (s *Server) SetApps(list []App) {
 	s.guests.SetApps(s.guestApps(list))
 }
 
-// Routes adds everything under /dev/v2/. The router must match the path as it was
+// Routes adds everything under /dev/v2/, and its description. The router must match the path as it was
 // sent (httpapi.NewRouter): uids contain percent-encoded characters, and "." and
 // ".." are uids.
 func (s *Server) Routes(r *mux.Router) {
+	r.Handle("/rtm/openapi.json", httpapi.Endpoint(s.log, httpapi.NoQuery, describe)).Methods(http.MethodGet)
 	v2 := r.PathPrefix("/dev/v2/").Subrouter()
 	s.handle(v2, http.MethodPost, "/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages",
 		endpoint(s, callPeerMessages, readPeerMessage, s.sendPeerMessage))

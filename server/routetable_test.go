@@ -253,6 +253,7 @@ var table = []row{
 	{route: "GET /", kind: sdk},
 
 	// RTM, whose errors have a form of their own.
+	{route: "GET /rtm/openapi.json", kind: open},
 	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/users/{userId:[^/]*}/peer_messages", kind: rtm,
 		body: `{"destination":"bob","payload":"s3cr3t","enable_offline_messaging":true}`},
 	{route: "POST /dev/v2/project/{appId:[^/]*}/rtm/message/history/query", kind: rtm,
