@@ -1,9 +1,6 @@
 package sessions
 
 import (
-	"encoding/json"
-
-	"github.com/chappe-im/chappe/rtmcompat"
 	"github.com/chappe-im/chappe/rtmcompat/wire"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -164,26 +161,6 @@ func (ss *session) giveLocked(event []byte, message givenMessage) {
 	}
 	ss.server.metrics.skipped.Inc()
 	go ss.settle()
-}
-
-// A peerEvent is a to-device event as far as a client hears of it.
-type peerEvent struct {
-	Sender  string
-	Type    string
-	Content struct {
-		Payload   *string
-		MessageID string `json:"message_id"`
-		ServerTS  int64  `json:"server_ts"`
-	}
-}
-
-// readPeerEvent reads an event that is a peer message.
-func readPeerEvent(event []byte) (peer peerEvent, sender todevice.UserID, ok bool) {
-	if json.Unmarshal(event, &peer) != nil || peer.Type != rtmcompat.PeerMessageType || peer.Content.Payload == nil {
-		return peer, sender, false
-	}
-	sender, err := todevice.ParseUserID(peer.Sender)
-	return peer, sender, err == nil
 }
 
 // frameLocked writes an event as the client knows it, nil for one it does not.
