@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -80,5 +81,27 @@ func TestFullInboxIsLeftOutWhereThatIsAskedFor(t *testing.T) {
 	}
 	if len(waiting(t, s, full)) != 1 || len(waiting(t, s, empty)) != 1 {
 		t.Error("one message waits for each")
+	}
+}
+
+func TestContentForManyUsersIsStoredOnce(t *testing.T) {
+	s := newStore(t)
+	content := json.RawMessage(`{"n":1}`)
+	send := todevice.Send{Sender: todevice.UserID{Localpart: "service", Server: "here.test"}, Type: "t"}
+	var devices []todevice.Device
+	for _, name := range []string{"ann", "bob", "cat"} {
+		d := register(t, s, name, "D")
+		register(t, s, name, "D2")
+		devices = append(devices, d)
+		send.Messages = append(send.Messages, todevice.Message{To: d.User, Device: todevice.AllDevices, Content: content})
+	}
+	accept(t, s, todevice.Batch{Sends: []todevice.Send{send}})
+	if n, references := rows(t, s, "broadcasts"), rows(t, s, "inboxes WHERE event IS NULL"); n != 1 || references != 6 {
+		t.Errorf("%d bodies and %d references, want 1 and 6", n, references)
+	}
+	for _, d := range devices {
+		if got := waiting(t, s, d); len(got) != 1 {
+			t.Errorf("%s has %q waiting", d.User, got)
+		}
 	}
 }

@@ -38,11 +38,26 @@ func (t *tx) place(send todevice.Send, skipFull bool, skipped *todevice.Skipped)
 				return nil, err
 			}
 			if len(p.inboxes) > 0 {
-				placements = append(placements, p)
+				placements = join(placements, p)
 			}
 		}
 	}
 	return placements, nil
+}
+
+// join adds a placement, to the last one if both are of the very same content: what is
+// sent to many users is stored once for all.
+func join(placements []placement, p placement) []placement {
+	if n := len(placements); n > 0 && placements[n-1].class == p.class && sameBytes(placements[n-1].content, p.content) {
+		placements[n-1].inboxes = append(placements[n-1].inboxes, p.inboxes...)
+		return placements
+	}
+	return append(placements, p)
+}
+
+// sameBytes tells whether two contents are one, and not only alike.
+func sameBytes(a, b json.RawMessage) bool {
+	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
 }
 
 // sameUser gives the leading messages that are for one user.
