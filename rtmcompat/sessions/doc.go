@@ -26,6 +26,8 @@
 //     and more than 200 frames a second in the long run end the connection; each is counted
 //     by its reason. Acknowledgements are not counted.
 //   - Texts may have up to 48 KiB of UTF-8: what the SDK counts as 32 KB.
+//   - An invitation (MakeCall) is for users of this server; any other is offline. It ends after
+//     30 s without having reached the callee, and 60 s without an answer.
 //   - What is refused for being too often is answered as a failure, as the SDK has no code
 //     on the wire for it.
 package sessions

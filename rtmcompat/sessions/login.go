@@ -160,6 +160,7 @@ func (s *Server) forget(ss *session, gone bool) {
 	s.mu.Unlock()
 	s.metrics.sessions.Dec()
 	ss.detach()
+	s.calls.forget(ss)
 	s.unwatchAll(ss)
 	for _, channel := range s.hub.LeaveAll(ss) {
 		s.event(todevice.RTMEvent{App: ss.app.ID, Type: todevice.RTMLeave, User: ss.uid, Channel: channel})

@@ -7,9 +7,13 @@ import (
 	"github.com/chappe-im/chappe/rtmcompat"
 )
 
-// maxText is the greatest length of a text in bytes of UTF-8: the SDK lets through what
-// it counts as 32 KB, of which three bytes may count as two.
-const maxText = 48 << 10
+const (
+	// maxText is the greatest length of a text in bytes of UTF-8: of what the SDK counts as
+	// 32 KB, three bytes may count as two.
+	maxText = 48 << 10
+	// maxCountedText is the greatest length of a text as the SDK counts.
+	maxCountedText = 32 << 10
+)
 
 // A textMessage is the content of SendMsgToPeer and SendChannelMsg.
 type textMessage struct {
@@ -24,7 +28,23 @@ type textMessage struct {
 
 // good tells whether a message may be sent at all. The SDK sends also what it tells the
 // program it has not.
-func (m textMessage) good() bool { return m.MsgBody != "" && len(m.MsgBody) <= maxText }
+func (m textMessage) good() bool {
+	return m.MsgBody != "" && len(m.MsgBody) <= maxText && counted(m.MsgBody) <= maxCountedText
+}
+
+// counted gives the length of a text as the SDK counts it: in units of UTF-16, and a
+// Chinese character for two.
+func counted(text string) (length int) {
+	if len(text) <= maxCountedText {
+		return len(text) // and no more, whatever is in it
+	}
+	for _, r := range text {
+		if length++; '\u4e00' <= r && r <= '\u9fa5' || r > 0xffff {
+			length++
+		}
+	}
+	return length
+}
 
 // sendToPeer sends a message to one user, and tells the client whether the receiver has
 // it, as soon as that is known.

@@ -67,6 +67,10 @@ var commands = map[string]func(ss *session, content []byte) (ok bool){
 	"ClearChanAttributes":       decoded((*session).clearChannelAttributes),
 	"GetChanAttributes":         decoded((*session).getChannelAttributes),
 	"GetChanAttributesByKeys":   decoded((*session).getChannelAttributesByKeys),
+	"MakeCall":                  decoded((*session).makeCall),
+	"CancelCall":                decoded((*session).cancelCall),
+	"AcceptCall":                decoded((*session).acceptCall),
+	"RejectCall":                decoded((*session).rejectCall),
 }
 
 // decoded makes a command of a function that takes a content of its own type.

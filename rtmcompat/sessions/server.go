@@ -93,8 +93,9 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[todevice.UserID]*session   // guarded by mu
 	watchers map[todevice.UserID]sessionSet // by the user they want to know of; guarded by mu
-	conns    map[*connection]struct{}       // guarded by mu
-	closed   bool                           // guarded by mu
+	calls    calls
+	conns    map[*connection]struct{} // guarded by mu
+	closed   bool                     // guarded by mu
 }
 
 type sessionSet map[*session]struct{}

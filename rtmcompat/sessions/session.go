@@ -78,6 +78,34 @@ func (ss *session) Push(frame []byte) {
 	}
 }
 
+// pushed sends a frame, and gives the connection it went to, nil where there is none.
+func (ss *session) pushed(frame []byte) *connection {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.conn != nil {
+		ss.conn.send(frame)
+	}
+	return ss.conn
+}
+
+// pushOn sends a frame if the session has this connection still.
+func (ss *session) pushOn(c *connection, frame []byte) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if c == nil || ss.conn != c {
+		return false
+	}
+	c.send(frame)
+	return true
+}
+
+// connection gives the session's connection, nil where it is broken.
+func (ss *session) connection() *connection {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.conn
+}
+
 // send answers the client, or tells it something.
 func (ss *session) send(cmd string, content any) { ss.Push(wire.Frame(cmd, content)) }
 

@@ -24,6 +24,7 @@ func (s *Server) tick(now time.Time) {
 		all = append(all, ss)
 	}
 	s.mu.Unlock()
+	s.calls.tick(now)
 	for _, ss := range all {
 		if ss.tick(now) {
 			s.giveUp(ss, now)
