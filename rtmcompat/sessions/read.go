@@ -19,12 +19,14 @@ func (ss *session) read(c *connection, reader *messageReader) (reason string) {
 		}
 		cmd, content, err := wire.Parse(message)
 		switch {
-		case err != nil, cmd != "Logout" && !json.Valid(content):
+		case err != nil:
 			return endBadFrame
 		case !ss.connected(c):
 			return endClosed // another connection has taken its place
 		case cmd == "RecvMsgFromPeerAck" && ss.readAcknowledgement(content):
 			continue
+		case cmd != "Logout" && !json.Valid(content):
+			return endBadFrame
 		case frames.Take(frameLimit, time.Now()) != 0:
 			return endTooMany
 		case cmd == "Logout":
