@@ -45,7 +45,7 @@ var imports = map[string][]string{
 	"rtmcompat/wire":            nil,
 	"rtmcompat/channels":        {"rtmcompat/wire"},
 	"rtmcompat/guests":          {"todevice", "rtmcompat/channels", "internal/canonicaljson"},
-	"rtmcompat/sessions":        {"todevice", "rtmcompat", "rtmcompat/channels", "rtmcompat/channels/attributes", "rtmcompat/rtmtoken", "rtmcompat/wire", "internal/ratelimit"},
+	"rtmcompat/sessions":        {"todevice", "rtmcompat", "rtmcompat/channels", "rtmcompat/channels/attributes", "rtmcompat/guests", "rtmcompat/rtmtoken", "rtmcompat/wire", "internal/ratelimit"},
 	"internal/files":            nil,
 	"internal/publicnet":        nil,
 	"internal/rawjson":          nil,

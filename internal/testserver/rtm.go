@@ -101,3 +101,6 @@ func (r *RTM) SendChannel(ctx context.Context, uid, channel, payload, key string
 	}
 	return nil
 }
+
+// AppID is the ID of the app.
+func (r *RTM) AppID() string { return r.app.ID }

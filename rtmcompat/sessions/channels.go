@@ -34,6 +34,10 @@ type channelName struct{ ChanId string }
 // joinChannel takes the session into a channel. One that comes back after a break is still
 // in it, and is given what it has missed.
 func (ss *session) joinChannel(q channelName) {
+	if ss.server.door.Elsewhere(q.ChanId) && rtmcompat.ValidName(q.ChanId) {
+		ss.joinElsewhere(q.ChanId)
+		return
+	}
 	code := 0
 	if ss.server.hub.Joined(ss.app.ID, q.ChanId, ss) {
 		// The answer first: before it the SDK has no ears for the channel.
@@ -65,6 +69,10 @@ func (ss *session) joinChannel(q channelName) {
 }
 
 func (ss *session) leaveChannel(q channelName) {
+	if ss.server.door.Elsewhere(q.ChanId) {
+		ss.leaveElsewhere(q.ChanId)
+		return
+	}
 	code := leaveNotJoined
 	if ss.server.hub.Leave(ss.app.ID, q.ChanId, ss) {
 		code = 0
@@ -80,6 +88,8 @@ func (ss *session) sendToChannel(m textMessage) {
 		code = sendInvalid
 	case !ss.may(sending):
 		code = sendTooOften
+	case ss.server.door.Elsewhere(m.ChanId):
+		code = ss.sayElsewhere(m.ChanId, m.MsgBody)
 	default:
 		code = ss.publish(m)
 	}
@@ -108,11 +118,14 @@ func (ss *session) listMembers(q struct {
 	ChanId string
 }) {
 	code, members := 0, []string{}
+	_, elsewhere := ss.membersElsewhere(q.ChanId)
 	switch {
-	case !ss.server.hub.Joined(ss.app.ID, q.ChanId, ss):
+	case !elsewhere && !ss.server.hub.Joined(ss.app.ID, q.ChanId, ss):
 		code = listNotJoined
 	case !ss.may(listing):
 		code = listTooOften
+	case elsewhere:
+		members = []string{ss.uid} // it is not known here who else
 	default:
 		members = ss.server.hub.Members(ss.app.ID, q.ChanId)
 	}
@@ -140,7 +153,11 @@ func (ss *session) countMembers(q struct {
 		code = countTooOften
 	default:
 		for _, id := range ids {
-			sizes = append(sizes, channelSize{id, ss.server.hub.Count(ss.app.ID, id)})
+			size, elsewhere := ss.membersElsewhere(id)
+			if !elsewhere {
+				size = ss.server.hub.Count(ss.app.ID, id)
+			}
+			sizes = append(sizes, channelSize{id, size})
 		}
 	}
 	ss.send("GetChanMemberSize", map[string]any{"Code": code, "MsgId": q.MsgId, "ChanMemSize": sizes})

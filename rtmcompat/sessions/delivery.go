@@ -152,6 +152,16 @@ func (ss *session) giveLocked(event []byte, message givenMessage) {
 	ss.out.nextID++
 	message.frame = ss.frameLocked(event, message.id)
 	message.acked = message.frame == nil
+	if frames, ok := ss.farFramesLocked(event); ok {
+		ss.out.given = append(ss.out.given, message)
+		for _, frame := range frames {
+			if ss.conn != nil {
+				ss.conn.send(frame) // which the client does not acknowledge
+			}
+		}
+		go ss.settle()
+		return
+	}
 	ss.out.given = append(ss.out.given, message)
 	if message.frame != nil {
 		if ss.conn != nil {

@@ -20,6 +20,7 @@ const (
 	writingChannel
 	readingChannel
 	renewing
+	joiningElsewhere
 	deeds // their number
 )
 
@@ -35,6 +36,8 @@ var limits = [deeds]ratelimit.Limit{
 	writingChannel: {PerSecond: 2, Burst: 10},
 	readingChannel: {PerSecond: 2, Burst: 10},
 	renewing:       {PerSecond: 2, Burst: 2},
+	// The channels here have limits of their own.
+	joiningElsewhere: {PerSecond: 50.0 / 3, Burst: 50},
 }
 
 // frameLimit is how many frames of a client are read, acknowledgements apart.

@@ -162,6 +162,7 @@ func (s *Server) forget(ss *session, gone bool) {
 	ss.detach()
 	s.calls.forget(ss)
 	s.unwatchAll(ss)
+	ss.leaveAllElsewhere()
 	for _, channel := range s.hub.LeaveAll(ss) {
 		s.event(todevice.RTMEvent{App: ss.app.ID, Type: todevice.RTMLeave, User: ss.uid, Channel: channel})
 	}

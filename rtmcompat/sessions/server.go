@@ -13,6 +13,7 @@ import (
 
 	"github.com/chappe-im/chappe/rtmcompat"
 	"github.com/chappe-im/chappe/rtmcompat/channels"
+	"github.com/chappe-im/chappe/rtmcompat/guests"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -24,6 +25,11 @@ type Door interface {
 	Receiver(app rtmcompat.App, destination string) (todevice.UserID, error)
 	// UID gives the name by which users of an app know a user.
 	UID(app rtmcompat.App, user todevice.UserID) string
+	// Elsewhere tells whether a channel is one of another server.
+	Elsewhere(channel string) bool
+	AskElsewhere(ctx context.Context, app rtmcompat.App, from todevice.UserID, eventType, channel, payload string) error
+	// HeardElsewhere reads what happens in a channel of another server.
+	HeardElsewhere(app rtmcompat.App, event []byte) (channel string, heard guests.Heard, ok bool)
 	SendPeer(context.Context, rtmcompat.App, rtmcompat.PeerMessage) (*todevice.RTMAnswer, error)
 	// Delivered waits until the receiver has confirmed a message, and tells whether that
 	// was in time.

@@ -44,6 +44,7 @@ type session struct {
 	out     delivery  // guarded by mu
 	fetch   fetching  // guarded by mu
 
+	elsewhere  map[string]*farChannel     // channels of other servers it is in; guarded by mu
 	attributes map[string]string          // of the user; guarded by mu
 	watching   map[todevice.UserID]string // whom it wants to know of, by the name it has for them; guarded by the server's mu
 }

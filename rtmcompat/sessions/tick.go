@@ -29,6 +29,7 @@ func (s *Server) tick(now time.Time) {
 		if ss.tick(now) {
 			s.giveUp(ss, now)
 		}
+		ss.stay(now)
 	}
 }
 
