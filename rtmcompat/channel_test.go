@@ -122,3 +122,14 @@ func TestBadChannelMessageIsRefused(t *testing.T) {
 	wrong.SetBasicAuth("key", "wrong")
 	r.do(wrong).want(t, http.StatusUnauthorized, "unauthorized")
 }
+
+func TestChannelMessageIsKeptForTheHistoryWhereAsked(t *testing.T) {
+	r := newRig(t)
+	for _, record := range []bool{true, false} {
+		body := channelBody("payload", map[bool]string{true: "kept", false: "gone"}[record], "enable_historical_messaging", record)
+		r.do(request(channelPath("alice"), body)).want(t, http.StatusOK, "message_sent")
+	}
+	if got := r.history("", query(filter("destination", "room"))); len(got) != 1 || !strings.Contains(got[0], "kept") {
+		t.Errorf("the history of the channel is %q", got)
+	}
+}

@@ -51,6 +51,14 @@
 //     has confirmed it, and for any other as one of the latest (todevice.KeepLatest): 200
 //     for each device, of all senders, for seven days from when the server accepted them.
 //
+// Of channels:
+//
+//   - A message reaches the members but those of its sender's uid, who need not be in the
+//     channel. It is no error where nobody is.
+//   - A message with a key is remembered before anyone is given it, and one for Matrix
+//     users (see package guests) is on disk: so it is said once.
+//   - The uid "channels" is the service user's. Nobody else may use it, or send to it by uid.
+//
 // Of the history, which holds what was sent with enable_historical_messaging, or by the
 // SDK with enableHistoricalMessaging:
 //
