@@ -3,6 +3,7 @@ package rtmcompat_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -74,23 +75,25 @@ func TestChannelMessageReachesTheMembersButItsSender(t *testing.T) {
 func TestChannelMessageWithAKeyIsSaidOnce(t *testing.T) {
 	r := newRig(t)
 	bob := r.join("room", "bob")
-	with := func(target, body string) answer {
+	keyed := func(target, body string) *http.Request {
 		req := request(target, body)
 		req.Header.Set("Idempotency-Key", "k")
-		return r.do(req)
+		return req
 	}
-	var answers [3]answer
+	with := func(target, body string) answer { return r.do(keyed(target, body)) }
+	var answers [3]*httptest.ResponseRecorder
 	var group sync.WaitGroup
 	for i := range answers {
-		group.Go(func() { answers[i] = with(channelPath("alice"), channelBody()) })
+		answers[i] = httptest.NewRecorder()
+		group.Go(func() { r.handler.ServeHTTP(answers[i], keyed(channelPath("alice"), channelBody())) })
 	}
 	group.Wait()
 	for _, a := range answers {
-		a.want(t, http.StatusOK, "message_sent")
-		if a.RequestID != answers[0].RequestID {
-			t.Errorf("request_id is %s, and was %s", a.RequestID, answers[0].RequestID)
+		if a.Code != http.StatusOK || a.Body.String() != answers[0].Body.String() {
+			t.Errorf("the answer is %d %s, another %s", a.Code, a.Body, answers[0].Body)
 		}
 	}
+	with(channelPath("alice"), channelBody()).want(t, http.StatusOK, "message_sent")
 	bob.want(t, "room alice: hello")
 	with(channelPath("alice"), channelBody("payload", "other")).want(t, http.StatusConflict, "conflict")
 	with(channelPath("alice"), channelBody("channel_name", "other")).want(t, http.StatusConflict, "conflict")

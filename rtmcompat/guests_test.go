@@ -199,3 +199,26 @@ func TestWhatGuestsCannotAskForStopsNothing(t *testing.T) {
 		expect(t, "bob", r.told(bob), "room+@bob:chappe.test(2)")
 	})
 }
+
+func TestGuestIsInTwentyChannelsAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		bob := r.device("bob", "B")
+		stop := r.run()
+		for i := range 21 {
+			r.asks(bob.User, "join", fmt.Sprintf(`{"channel":"c%d"}`, i))
+		}
+		stop()
+		again := newRigOn(t, r.store)
+		defer again.run()()
+		again.asks(bob.User, "join", `{"channel":"c21"}`)
+		again.asks(bob.User, "leave", `{"channel":"c0"}`)
+		again.asks(bob.User, "join", `{"channel":"c1"}`)
+		again.asks(bob.User, "join", `{"channel":"c22"}`)
+		again.asks(bob.User, "join", `{"channel":"c23"}`)
+		in := again.hub.Guests(appID)
+		if len(in) != 20 || in["c22"] == nil || in["c0"] != nil {
+			t.Errorf("bob is in %v", in)
+		}
+	})
+}

@@ -56,5 +56,6 @@ func (s *Service) dismiss(ctx context.Context, app *served, g todevice.ChannelGu
 		return err
 	}
 	turn.Dismiss(who.uid)
+	app.left(g.User)
 	return nil
 }

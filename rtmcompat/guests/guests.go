@@ -41,6 +41,8 @@ const ServiceUID = "channels"
 const (
 	// keepGuest is how long somebody is a guest who says nothing and does not join again.
 	keepGuest = 24 * time.Hour
+	// maxRooms is how many channels of an app one guest may be in, as a session.
+	maxRooms = 20
 	// lookEvery is how often it is looked for those who are to go.
 	lookEvery = time.Minute
 )
@@ -96,6 +98,8 @@ type Service struct {
 type served struct {
 	App
 	post post
+	// rooms counts the channels of each guest. It is serve's alone.
+	rooms map[todevice.UserID]int
 }
 
 // New makes the service of no apps. Until Run is called there are no guests.

@@ -81,7 +81,9 @@ func (s *Service) begin(ctx context.Context, app *served) (todevice.Device, erro
 		return device, err
 	}
 	guests, err := s.store.ChannelGuests(ctx, app.ID, time.Time{})
+	app.rooms = make(map[todevice.UserID]int)
 	for _, g := range guests {
+		app.rooms[g.User]++
 		s.hub.Guest(app.ID, g.Channel.Name, g.User.String())
 	}
 	return device, err
@@ -162,7 +164,7 @@ func (s *Service) do(ctx context.Context, app *served, w wish, at todevice.Deliv
 	case w.what == Say && is:
 		send, err = app.message(turn.Guests(), w.channel, who, w.payload, now)
 		batch.Guests = append(batch.Guests, change)
-	case w.what == Join:
+	case w.what == Join && (is || app.rooms[w.guest] < maxRooms):
 		send, err = app.welcome(turn, w.channel, who, is)
 		batch.Guests = append(batch.Guests, change)
 	case w.what == Leave && is:
@@ -183,10 +185,19 @@ func (s *Service) do(ctx context.Context, app *served, w wish, at todevice.Deliv
 	switch {
 	case w.what == Say && is:
 		turn.Say(channels.Message{From: who.uid, MsgID: messageNumber(at), Body: w.payload, At: now})
-	case w.what == Join:
+	case w.what == Join && len(batch.Guests) > 0 && !is:
 		turn.Admit(who.uid)
+		app.rooms[w.guest]++
 	case w.what == Leave && is:
 		turn.Dismiss(who.uid)
+		app.left(w.guest)
 	}
 	return nil
+}
+
+// left notes that a guest is in one channel less.
+func (a *served) left(guest todevice.UserID) {
+	if a.rooms[guest]--; a.rooms[guest] <= 0 {
+		delete(a.rooms, guest)
+	}
 }
