@@ -66,7 +66,7 @@ func (ss *session) wakeLocked() {
 
 // readyLocked tells whether the client may be given messages of users now.
 func (ss *session) readyLocked() bool {
-	return ss.conn != nil && !ss.fetch.holding() && len(ss.out.given) < maxUnacknowledged
+	return ss.conn != nil && !ss.server.draining.Load() && !ss.fetch.holding() && len(ss.out.given) < maxUnacknowledged
 }
 
 // Take gives the session a message that is not stored.
@@ -84,6 +84,14 @@ func (ss *session) Take(number uint64, event []byte) bool {
 	ss.out.live = append(ss.out.live, liveMessage{ss.server.store.Head(), number, event})
 	ss.wakeLocked()
 	return true
+}
+
+// owes tells whether the client is there and has not acknowledged all that it was given, or
+// that is not on disk yet.
+func (ss *session) owes() bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.conn != nil && (len(ss.out.given) > 0 || ss.out.confirming)
 }
 
 // pump gives the client what is there for it until that is all.

@@ -3,8 +3,11 @@ package sessions
 import (
 	"context"
 	"hash/maphash"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -95,13 +98,15 @@ type Server struct {
 	logins [64]sync.Mutex
 	seed   maphash.Seed
 	done   sync.WaitGroup // readers
+	calls  calls
+	// draining is true once clients are given nothing more.
+	draining atomic.Bool
 
 	mu       sync.Mutex
 	sessions map[todevice.UserID]*session   // guarded by mu
 	watchers map[todevice.UserID]sessionSet // by the user they want to know of; guarded by mu
-	calls    calls
-	conns    map[*connection]struct{} // guarded by mu
-	closed   bool                     // guarded by mu
+	conns    map[*connection]struct{}       // guarded by mu
+	closed   bool                           // guarded by mu
 }
 
 type sessionSet map[*session]struct{}
@@ -173,8 +178,30 @@ func (s *Server) restore(ctx context.Context) {
 	}
 }
 
+// drainTime is how long the end of the server is put off for clients to acknowledge what
+// they have.
+const drainTime = time.Second
+
+// drain gives clients no more messages, and waits a little until they have acknowledged
+// those they have: else they would be given them again after a restart.
+func (s *Server) drain() {
+	s.draining.Store(true)
+	for end := time.Now().Add(drainTime); s.awaitsClients() && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// awaitsClients tells whether a client that is there has still to acknowledge something.
+func (s *Server) awaitsClients() bool {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	return slices.ContainsFunc(all, (*session).owes)
+}
+
 // Close ends all connections, and returns once nothing reads from them.
 func (s *Server) Close() {
+	s.drain()
 	s.mu.Lock()
 	s.closed = true
 	for c := range s.conns {
