@@ -59,6 +59,7 @@ func writeJSON(w http.ResponseWriter, answer any) {
 	body, _ := json.Marshal(answer) // of strings and numbers
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body)
 }
 

@@ -46,12 +46,14 @@ func (s *Server) offlineMessages() http.Handler {
 		messages := []offlineMessage{}
 		if err := readJSON(r, &asked); err == nil {
 			if ss := s.fetching(asked.AppID, asked.UID, asked.SessionID); ss != nil {
-				messages = ss.fetchAll(messages)
+				messages = ss.fetchAll(asked.SessionID)
 				defer ss.answeredFetch()
 			}
 		}
 		// Always so: the SDK takes anything else for a fault nobody has thought of.
 		writeJSON(w, map[string]any{"code": 0, "data": messages})
+		// What comes next goes by another connection, and must not be there first.
+		_ = http.NewResponseController(w).Flush()
 	})
 }
 
@@ -78,33 +80,54 @@ func (s *Server) fetching(appID, uid, sessionID string) *session {
 }
 
 // fetchAll gives what waits in the session's inbox, as far as the client has not been
-// given it.
-func (ss *session) fetchAll(messages []offlineMessage) []offlineMessage {
+// given it. It gives nothing where the client has come back on another connection, or was
+// not waited for any longer, while this read: then all goes to its connection.
+func (ss *session) fetchAll(sessionID string) []offlineMessage {
 	ss.mu.Lock()
-	after := ss.out.read
+	begin := ss.out.read
 	ss.mu.Unlock()
-	for more := true; more; {
-		events, waits, err := ss.server.store.Pending(ss.server.running, ss.device.Inbox, after)
-		if err != nil {
-			ss.server.log.WithError(err).Error("could not read what waits for an RTM session")
-			break
-		}
-		for _, event := range events {
-			after = event.Position
-			if peer, sender, ok := readPeerEvent(event.JSON); ok {
-				messages = append(messages, offlineMessage{
-					From: ss.server.door.UID(ss.app, sender), Type: 1, Body: *peer.Content.Payload, TS: peer.Content.ServerTS,
-				})
-			} else {
-				ss.server.metrics.skipped.Inc()
-			}
-		}
-		more = waits
-	}
+	waiting, upTo := ss.readAll(begin)
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	ss.out.read, ss.fetch.upTo = after, after
+	messages := make([]offlineMessage, 0, len(waiting))
+	if ss.sessionID != sessionID || !ss.fetch.holding() || ss.out.read != begin {
+		return messages
+	}
+	if len(ss.out.live) > 0 {
+		upTo = min(upTo, ss.out.live[0].after) // what is stored after that follows it
+	}
+	for _, event := range waiting {
+		if event.Position > upTo {
+			break
+		}
+		if peer, sender, ok := readPeerEvent(event.JSON); ok {
+			messages = append(messages, offlineMessage{
+				From: ss.server.door.UID(ss.app, sender), Type: 1, Body: *peer.Content.Payload, TS: peer.Content.ServerTS,
+			})
+		} else {
+			ss.server.metrics.skipped.Inc()
+		}
+		ss.out.read, ss.fetch.upTo = event.Position, event.Position
+	}
 	return messages
+}
+
+// readAll reads what is stored after a position, and gives the position of the last.
+func (ss *session) readAll(after todevice.Position) (all []todevice.Event, upTo todevice.Position) {
+	for {
+		events, more, err := ss.server.store.Pending(ss.server.running, ss.device.Inbox, after)
+		if err != nil {
+			ss.server.log.WithError(err).Error("could not read what waits for an RTM session")
+			return all, after
+		}
+		all = append(all, events...)
+		if len(events) > 0 {
+			after = events[len(events)-1].Position
+		}
+		if !more {
+			return all, after
+		}
+	}
 }
 
 // answeredFetch notes that the client was sent what waited. What comes from now on goes
