@@ -113,10 +113,21 @@ func (ss *session) renewToken(q struct{ AcsToken string }) {
 		ss.server.log.WithError(err).Debug("a renewed token is no good")
 		return
 	}
-	ss.mu.Lock()
-	ss.token = tokenLife{until: until, renewed: true}
-	ss.mu.Unlock()
+	lock := ss.server.loginLock(ss.device.User)
+	lock.Lock()
+	defer lock.Unlock()
+	if !ss.renew(until) {
+		return
+	}
 	if _, err := ss.server.store.BeginRTMSession(ss.server.running, ss.stored()); err != nil {
 		ss.server.log.WithError(err).Error("could not remember a renewed token")
 	}
+}
+
+// renew notes a new token, unless another session has taken the place of this one.
+func (ss *session) renew(until time.Time) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.token = tokenLife{until: until, renewed: true}
+	return !ss.ended
 }

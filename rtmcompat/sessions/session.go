@@ -123,11 +123,15 @@ func (ss *session) stored() todevice.RTMSession {
 	return todevice.RTMSession{Device: ss.device, App: ss.app.ID, UID: ss.uid, SID: ss.sid, TokenUntil: ss.token.until}
 }
 
-// connect gives the session a connection, in the place of any other it has. hold is true
-// if the client will fetch what waits.
+// connect gives the session a connection, in the place of any other it has: until the
+// client has joined its channels again, it has no ears for them. hold is true if it will
+// fetch what waits. It is called with the login lock of the user held.
 func (ss *session) connect(c *connection, l login, until time.Time, hold bool) {
+	before := ss.connection()
+	if before != nil {
+		ss.pause(before, time.Now())
+	}
 	ss.mu.Lock()
-	before := ss.conn
 	ss.conn, ss.sessionID = c, l.SessionId
 	ss.asks, ss.askedAt = l.SvrKeepAlive, time.Now()
 	if ss.token.until.Before(until) || !ss.token.renewed {
@@ -143,7 +147,7 @@ func (ss *session) connect(c *connection, l login, until time.Time, hold bool) {
 	ss.out.again(c)
 	ss.wakeLocked()
 	ss.mu.Unlock()
-	if before != nil && before != c {
+	if before != nil {
 		before.finish(closeReplaced)
 	}
 }
@@ -157,16 +161,31 @@ func (ss *session) leave() *connection {
 	return c
 }
 
-// broke notes that a connection has ended, if it is still the session's.
+// broke notes that a connection has ended, if it is still the session's. A login that is
+// under way comes before or after that: what the channels are told is not of a connection
+// that has taken the place of this one.
 func (ss *session) broke(c *connection) {
+	lock := ss.server.loginLock(ss.device.User)
+	lock.Lock()
+	defer lock.Unlock()
+	ss.pause(c, time.Now())
+}
+
+// pause takes a connection from the session, if it is still its own. It is called with the
+// login lock of the user held.
+func (ss *session) pause(c *connection, now time.Time) {
+	heard := time.Unix(0, c.heard.Load())
 	ss.mu.Lock()
 	if ss.conn != c {
 		ss.mu.Unlock()
 		return
 	}
-	ss.conn, ss.brokenAt = nil, time.Now()
+	ss.conn, ss.brokenAt = nil, now
+	if now.Sub(heard) >= silence {
+		ss.brokenAt = heard // it has had its time
+	}
 	ss.mu.Unlock()
-	ss.server.hub.Pause(ss, time.Unix(0, c.heard.Load()))
+	ss.server.hub.Pause(ss, heard)
 }
 
 // connected tells whether a connection is still the session's.
