@@ -16,6 +16,8 @@ type Attached = interface {
 type attachment struct {
 	device Attached
 	name   name
+	// since is the number of the last message that may have been given to the one before.
+	since uint64
 }
 
 // A name is what messages call a local device.
@@ -28,7 +30,7 @@ func (n *Notifier) Attach(device todevice.Device, a Attached) (detach func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	name := name{device.User.Localpart, device.ID}
-	n.attached[device.Inbox] = attachment{a, name}
+	n.attached[device.Inbox] = attachment{a, name, n.live}
 	n.names[name] = device.Inbox
 	n.joinUserLocked(device)
 	return func() { n.detach(device, a) }

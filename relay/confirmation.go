@@ -36,7 +36,7 @@ func (n *Notifier) beginAwaiting(c *confirmation) (confirmed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, d := range c.deliveries {
-		if n.seen[d.Inbox].covers(d) {
+		if n.coversLocked(n.seen[d.Inbox], d) {
 			return true
 		}
 	}
@@ -60,10 +60,12 @@ func (n *Notifier) endAwaiting(c *confirmation) {
 	}
 }
 
-// covers tells whether what the device has confirmed includes a delivery to it.
-func (s sighting) covers(d todevice.Delivery) bool {
+// coversLocked tells whether what the device has confirmed includes a delivery to it. What
+// was not stored and given to an attachment before the one there is, is not included: it is
+// lost, whatever number has been confirmed since.
+func (n *Notifier) coversLocked(s sighting, d todevice.Delivery) bool {
 	if d.Live != 0 {
-		return d.Live <= s.live
+		return d.Live <= s.live && d.Live > n.attached[d.Inbox].since
 	}
 	return d.Position <= s.confirmed
 }
@@ -93,7 +95,7 @@ func (n *Notifier) ConfirmedLive(inbox todevice.InboxID, upTo uint64) {
 func (n *Notifier) confirmedLocked(inbox todevice.InboxID, now sighting) {
 	n.seen[inbox] = now
 	for c := range n.confirming[inbox] {
-		if slices.ContainsFunc(c.deliveries, func(d todevice.Delivery) bool { return d.Inbox == inbox && now.covers(d) }) {
+		if slices.ContainsFunc(c.deliveries, func(d todevice.Delivery) bool { return d.Inbox == inbox && n.coversLocked(now, d) }) {
 			select {
 			case c.done <- struct{}{}:
 			default: // another of its deliveries was confirmed before

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 
@@ -106,5 +107,26 @@ func TestLaterAttachmentOfADeviceCounts(t *testing.T) {
 	detachSecond()
 	if n.Attached("x", "D") || len(n.users) != 0 {
 		t.Error("still attached")
+	}
+}
+
+// What was given to a connection that has not confirmed it is lost with it, and what the
+// next one confirms has higher numbers.
+func TestLaterAttachmentConfirmsNothingThatWasGivenToTheOneBefore(t *testing.T) {
+	r, notifier, _ := newRelay(&notebook{})
+	device := todevice.Device{User: message(t, "@x:"+here, "D", `{}`).To, ID: "D", Inbox: 1}
+	notifier.Attach(device, &line{})
+	lost := sendLive(t, r)
+	var next line
+	notifier.Attach(device, &next)
+	confirmed := sendLive(t, r)
+	notifier.ConfirmedLive(1, next.numbers[0])
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := notifier.AwaitConfirmation(over, confirmed.Deliveries); err != nil {
+		t.Errorf("what was confirmed: %v", err)
+	}
+	if err := notifier.AwaitConfirmation(over, lost.Deliveries); err == nil {
+		t.Error("what was lost is confirmed")
 	}
 }
