@@ -49,6 +49,8 @@ type connection struct {
 	queue   [][]byte // text messages; guarded by mu
 	queued  int      // bytes in it; guarded by mu
 	writing bool     // guarded by mu
+	// ponged is the answer to the client's last ping, until it is written. Guarded by mu.
+	ponged []byte
 	// last is the closing frame after which nothing more is sent. Guarded by mu.
 	last []byte
 	dead bool // guarded by mu
@@ -106,10 +108,17 @@ func (c *connection) finish(code ws.StatusCode) {
 	c.startLocked()
 }
 
-// pong answers a ping of the client.
-func (c *connection) pong(payload []byte) error {
-	_, err := c.net.Write(ws.MustCompileFrame(ws.NewPongFrame(payload)))
-	return err
+// pong answers a ping of the client. Of pings that come faster than answers can be written
+// the last one is answered.
+//
+// https://www.rfc-editor.org/rfc/rfc6455#section-5.5.3
+func (c *connection) pong(payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.dead && c.last == nil {
+		c.ponged = ws.MustCompileFrame(ws.NewPongFrame(payload))
+		c.startLocked()
+	}
 }
 
 func (c *connection) startLocked() {
@@ -122,33 +131,34 @@ func (c *connection) startLocked() {
 // write writes what waits until nothing does.
 func (c *connection) write() {
 	for {
-		messages, last := c.take()
-		if messages == nil && last == nil {
+		messages, control, last := c.take()
+		if messages == nil && control == nil {
 			return
 		}
-		err := c.flush(messages, last)
-		if err != nil || last != nil {
+		if c.flush(messages, control) != nil || last {
 			c.kill()
 			return
 		}
 	}
 }
 
-// take gives what waits, nothing where the writer is to end.
-func (c *connection) take() (messages [][]byte, last []byte) {
+// take gives what waits, the messages first and then what WebSocket has to say: nothing
+// where the writer is to end. last is true if nothing may follow.
+func (c *connection) take() (messages [][]byte, control []byte, last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.dead || len(c.queue) == 0 && c.last == nil {
+	control, c.ponged = append(c.ponged, c.last...), nil
+	if c.dead || len(c.queue) == 0 && len(control) == 0 {
 		c.writing = false
-		return nil, nil
+		return nil, nil, false
 	}
 	messages, c.queue, c.queued = c.queue, nil, 0
-	return messages, c.last
+	return messages, control, c.last != nil
 }
 
-// flush writes messages, and the closing frame where there is one, by one system call
-// as far as that goes.
-func (c *connection) flush(messages [][]byte, last []byte) error {
+// flush writes messages, and what is to follow them, by one system call as far as that
+// goes.
+func (c *connection) flush(messages [][]byte, control []byte) error {
 	headers := make([]byte, 0, 10*len(messages))
 	buffers := make(net.Buffers, 0, 2*len(messages)+1)
 	for _, message := range messages {
@@ -156,8 +166,8 @@ func (c *connection) flush(messages [][]byte, last []byte) error {
 		headers = appendHeader(headers, len(message))
 		buffers = append(buffers, headers[begin:], message)
 	}
-	if last != nil {
-		buffers = append(buffers, last)
+	if len(control) > 0 {
+		buffers = append(buffers, control)
 	}
 	if now := time.Now(); now.Sub(c.limited) >= limitEvery {
 		if err := c.net.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
@@ -292,7 +302,7 @@ func (r *messageReader) fill(payload []byte, header ws.Header) error {
 func (r *messageReader) control(op ws.OpCode, payload []byte) error {
 	switch op {
 	case ws.OpPing:
-		return r.conn.pong(payload)
+		r.conn.pong(payload)
 	case ws.OpClose:
 		code, _ := ws.ParseCloseFrameData(payload)
 		return closed{code}
