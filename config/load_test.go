@@ -34,8 +34,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 			ID: strings.Repeat("1", 32), Certificate: strings.Repeat("C", 32), Namespace: &namespace,
 			Keys: []RTMKey{{Key: "a", Secret: "b"}, {Key: "c", Secret: `d" #: `}}, OpenHistory: true,
 			Limits:     RTMLimits{PeerMessagesPerSecond: number(1), ChannelMessagesPerSecond: number(2), EventsPerSecond: number(0), HistoryPerSecond: number(4)},
-			OpenEvents: true,
-			Webhooks:   []RTMWebhook{{URL: "http://10.0.0.1/h", Secret: "0123456789abcdef", Events: []string{"join", "message_expired"}}},
+			OpenEvents: true, ChannelCodeWithSpace: true,
+			Webhooks: []RTMWebhook{{URL: "http://10.0.0.1/h", Secret: "0123456789abcdef", Events: []string{"join", "message_expired"}}},
 		}}, History: RTMHistory{Keep: 36 * time.Hour, MaxBytes: 6}, AllowPrivateAddresses: true},
 		TURN:    TURN{URIs: []string{"turn:a.example", "turns:b.example:5349?transport=tcp"}, SharedSecret: "t", Lifetime: time.Hour},
 		Metrics: Metrics{Listen: "[::1]:9090"},
@@ -73,6 +73,7 @@ rtm:
       secret: "d\" #: "
     open_history: true
     open_events: true
+    channel_code_with_space: true
     webhooks: [{url: "http://10.0.0.1/h", secret: 0123456789abcdef, events: [join, message_expired]}]
     limits: {peer_messages_per_second: 1, channel_messages_per_second: 2, events_per_second: 0, history_per_second: 4}
   allow_private_addresses: true

@@ -39,8 +39,10 @@ type RTMApp struct {
 	// OpenHistory lets each user of the app read its whole history.
 	OpenHistory bool `yaml:"open_history"`
 	// OpenEvents lets any user's token read the events of all users.
-	OpenEvents bool         `yaml:"open_events"`
-	Webhooks   []RTMWebhook `yaml:"webhooks"`
+	OpenEvents bool `yaml:"open_events"`
+	// ChannelCodeWithSpace writes the code of channel messages "message sent".
+	ChannelCodeWithSpace bool         `yaml:"channel_code_with_space"`
+	Webhooks             []RTMWebhook `yaml:"webhooks"`
 	// Kept is true of an app that a command has made; see [Config.AddApp].
 	Kept bool `yaml:"-"`
 }

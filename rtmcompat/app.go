@@ -35,6 +35,8 @@ type App struct {
 	Rates       Rates
 	// OpenEvents lets the tokens of users read the events of all users, too.
 	OpenEvents bool
+	// ChannelCodeWithSpace has channel messages answered with the code "message sent".
+	ChannelCodeWithSpace bool
 }
 
 // A Key may send as any user of its app. The vendors call the parts customer ID

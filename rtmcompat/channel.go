@@ -86,7 +86,16 @@ func (s *Server) sendChannelMessage(ctx context.Context, c caller, m channelMess
 	if before != nil {
 		id = before.ID
 	}
-	return receipt{Result: "success", RequestID: id, Code: messageSent}, nil
+	return receipt{Result: "success", RequestID: id, Code: channelCode(c.app)}, nil
+}
+
+// channelCode is the code of a channel message that was sent. The vendors' table has one
+// spelling, and their example the other.
+func channelCode(app App) string {
+	if app.ChannelCodeWithSpace {
+		return "message sent"
+	}
+	return messageSent
 }
 
 // say gives the answer to the same request if that was a little faster.

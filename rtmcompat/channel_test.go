@@ -9,7 +9,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chappe-im/chappe/rtmcompat"
 	"github.com/chappe-im/chappe/rtmcompat/wire"
+	"github.com/chappe-im/chappe/storage/sqlite"
 )
 
 // channelPath is the path to send to channels from an uid.
@@ -101,6 +103,23 @@ func TestChannelMessageWithAKeyIsSaidOnce(t *testing.T) {
 	bob.want(t, "room alice: hello")
 	with(channelPath("carol"), channelBody()).want(t, http.StatusOK, "message_sent")
 	bob.want(t, "room alice: hello", "room carol: hello")
+}
+
+// The vendors' table has the code with an underscore, their example with a space.
+func TestTheCodeOfAChannelMessageHasASpaceWhereTheAppWantsIt(t *testing.T) {
+	apps := testApps()
+	apps[0].ChannelCodeWithSpace = true
+	r := newRigWith(t, sqlite.Options{}, rtmcompat.Config{Apps: apps}, nil)
+	r.do(request(channelPath("alice"), channelBody())).want(t, http.StatusOK, "message sent")
+	for range 2 { // the second time it is a repetition
+		req := request(channelPath("alice"), channelBody())
+		req.Header.Set("Idempotency-Key", "k")
+		r.do(req).want(t, http.StatusOK, "message sent")
+	}
+	r.do(request(peerPath("alice"), object())).want(t, http.StatusOK, "message_sent")
+	other := request(strings.Replace(channelPath("alice"), appID, otherAppID, 1), channelBody())
+	other.SetBasicAuth("other", "other secret")
+	r.do(other).want(t, http.StatusOK, "message_sent")
 }
 
 func TestBadChannelMessageIsRefused(t *testing.T) {

@@ -42,6 +42,9 @@
 //     wait_for_ack make no other request. An answer other than 200 is not remembered: what
 //     was refused may be tried again. What a deactivated sender asked for is forgotten with
 //     the account.
+//   - The code of a channel message that was sent is message_sent, as in the vendors'
+//     table. With App.ChannelCodeWithSpace it is "message sent", as in their example. Peer
+//     messages have the underscore in any case.
 //   - wait_for_ack=true for a user of another server answers message_sent, since
 //     no receipt comes back. So does a local receiver that is online but does not
 //     confirm in time.

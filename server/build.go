@@ -200,6 +200,7 @@ func rtmConfig(cfg config.Config) rtmcompat.Config {
 	out := rtmcompat.Config{ServerName: cfg.ServerName}
 	for _, app := range cfg.RTM.Apps {
 		a := rtmcompat.App{ID: app.ID, Certificate: app.Certificate, Namespace: app.UserPrefix(), OpenHistory: app.OpenHistory, OpenEvents: app.OpenEvents}
+		a.ChannelCodeWithSpace = app.ChannelCodeWithSpace
 		a.Rates = rtmcompat.Rates(app.Limits.Rates())
 		for _, key := range app.Keys {
 			a.Keys = append(a.Keys, rtmcompat.Key{Key: key.Key, Secret: key.Secret})
