@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gorilla/mux"
@@ -19,10 +20,22 @@ import (
 
 // A described is what the tests need of the description.
 type described struct {
-	compiler *jsonschema.Compiler
+	mu       *sync.Mutex
+	compiler *jsonschema.Compiler // guarded by mu
 	Paths    map[string]map[string]struct {
-		Responses map[string]any
+		Parameters  []parameter
+		RequestBody *struct{}
+		Responses   map[string]any
 	}
+	Components struct{ Parameters map[string]parameter }
+}
+
+// A parameter is a place in a request, or a reference to one.
+type parameter struct {
+	Ref      string `json:"$ref"`
+	Name, In string
+	Required bool
+	Schema   struct{ Type string }
 }
 
 func readDescription(t testing.TB) described {
@@ -39,7 +52,7 @@ func readDescription(t testing.TB) described {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.compiler = jsonschema.NewCompiler()
+	d.mu, d.compiler = new(sync.Mutex), jsonschema.NewCompiler()
 	d.compiler.DefaultDraft(jsonschema.Draft2020) // OpenAPI 3.1 is this, and more
 	if err := d.compiler.AddResource("https://chappe.test/openapi.json", document); err != nil {
 		t.Fatal(err)
@@ -61,17 +74,75 @@ func (d described) check(t testing.TB, method, path string, a answer) {
 		place = "#/paths/" + url.PathEscape(strings.ReplaceAll(template, "/", "~1")) + "/" + strings.ToLower(method) +
 			"/responses/" + status + "/content/" + url.PathEscape("application~1json") + "/schema"
 	}
+	if err := d.validate(t, place, a.body); err != nil {
+		t.Errorf("%s %s: %d is not as described: %v\n%s", method, path, a.status, err, a.body)
+	}
+}
+
+// checkTaken fails the test where a request that was taken is none of those described: the
+// description must not refuse what the server takes.
+func (d described) checkTaken(t testing.TB, req *http.Request, body string) {
+	t.Helper()
+	template, method := d.template(req.URL.EscapedPath()), strings.ToLower(req.Method)
+	operation := d.Paths[template][method]
+	place := "#/paths/" + url.PathEscape(strings.ReplaceAll(template, "/", "~1")) + "/" + method
+	if operation.RequestBody != nil {
+		schema := place + "/requestBody/content/" + url.PathEscape("application~1json") + "/schema"
+		if err := d.validate(t, schema, body); err != nil {
+			t.Errorf("%s: a body that was taken is not as described: %v\n%.200s", req.URL, err, body)
+		}
+	}
+	for i, p := range operation.Parameters {
+		at := place + "/parameters/" + strconv.Itoa(i)
+		if p.Ref != "" {
+			at, p = p.Ref, d.Components.Parameters[strings.TrimPrefix(p.Ref, "#/components/parameters/")]
+		}
+		values := p.of(req, template)
+		if p.Required && len(values) == 0 {
+			t.Errorf("%s was taken without %s", req.URL, p.Name)
+		}
+		for _, value := range values {
+			if p.Schema.Type != "boolean" && p.Schema.Type != "integer" {
+				value = strconv.Quote(value)
+			}
+			if err := d.validate(t, at+"/schema", value); err != nil {
+				t.Errorf("%s: %s was taken and is not as described: %v", req.URL, p.Name, err)
+			}
+		}
+	}
+}
+
+// of gives the values that a parameter has in a request.
+func (p parameter) of(req *http.Request, template string) []string {
+	switch p.In {
+	case "query":
+		return req.URL.Query()[p.Name]
+	case "header":
+		return req.Header.Values(p.Name)
+	default:
+		i := slices.Index(strings.Split(template, "/"), "{"+p.Name+"}")
+		value, err := url.PathUnescape(strings.Split(req.URL.EscapedPath(), "/")[i])
+		if err != nil {
+			return nil
+		}
+		return []string{value}
+	}
+}
+
+// validate holds a JSON text against a schema of the description.
+func (d described) validate(t testing.TB, place, text string) error {
+	t.Helper()
+	d.mu.Lock()
 	schema, err := d.compiler.Compile("https://chappe.test/openapi.json" + place)
+	d.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := jsonschema.UnmarshalJSON(strings.NewReader(a.body))
-	if err == nil {
-		err = schema.Validate(body)
-	}
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	if err != nil {
-		t.Errorf("%s %s: %d is not as described: %v\n%s", method, path, a.status, err, a.body)
+		return err
 	}
+	return schema.Validate(value)
 }
 
 // template gives the described path that a path is one of, "" for none.

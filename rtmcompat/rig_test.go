@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -141,7 +142,10 @@ type answer struct {
 // do serves a request and checks what holds for every answer.
 func (r *rig) do(req *http.Request) answer {
 	r.t.Helper()
-	recorder := httptest.NewRecorder()
+	recorder, sent := httptest.NewRecorder(), new(bytes.Buffer)
+	if req.Body != nil {
+		req.Body = io.NopCloser(io.TeeReader(req.Body, sent))
+	}
 	r.handler.ServeHTTP(recorder, req)
 	a := answer{status: recorder.Code, header: recorder.Header(), body: recorder.Body.String()}
 	if err := json.Unmarshal(recorder.Body.Bytes(), &a); err != nil {
@@ -160,6 +164,9 @@ func (r *rig) do(req *http.Request) answer {
 		r.t.Errorf("message is %q with status %d", a.Message, a.status)
 	}
 	r.described.check(r.t, req.Method, req.URL.EscapedPath(), a)
+	if a.status == http.StatusOK {
+		r.described.checkTaken(r.t, req, sent.String())
+	}
 	return a
 }
 
