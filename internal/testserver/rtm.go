@@ -42,6 +42,8 @@ type PeerMessage struct {
 	Payload     string `json:"payload"`
 	// Offline asks to keep it for a receiver that is not there.
 	Offline bool `json:"enable_offline_messaging"`
+	// Key makes a repetition harmless; "" for none.
+	Key string `json:"-"`
 }
 
 // SendPeer sends a peer message as the user uid, and gives the code of the answer.
@@ -57,6 +59,9 @@ func (r *RTM) SendPeer(ctx context.Context, uid string, m PeerMessage, wait bool
 	}
 	request.SetBasicAuth(r.app.Keys[0].Key, r.app.Keys[0].Secret)
 	request.Header.Set("Content-Type", "application/json;charset=utf-8")
+	if m.Key != "" {
+		request.Header.Set("Idempotency-Key", m.Key)
+	}
 	path := fmt.Sprintf("/dev/v2/project/%s/rtm/users/%s/peer_messages?wait_for_ack=%t", r.app.ID, url.PathEscape(uid), wait)
 	answer, err := r.client.Do(ctx, Request{Method: http.MethodPost, Path: path, Body: body, Header: request.Header})
 	if err == nil {
