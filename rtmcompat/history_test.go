@@ -472,7 +472,7 @@ func TestATokenOfAnUIDThatLooksLikeAMatrixUserReadsNotTheirs(t *testing.T) {
 	if got := r.history(uid, query(filter("destination", uid))); len(got) != 0 {
 		t.Errorf("the user of the uid reads %q", got)
 	}
-	if got, want := r.history(uid, query(filter("source", uid))), []string{uid + ">bob:9"}; !slices.Equal(got, want) {
+	if got, want := r.history(uid, query(filter("source", uid))), []string{"@rtm_demo_=40carol=3aelsewhere.test:" + serverName + ">bob:9"}; !slices.Equal(got, want) {
 		t.Errorf("the user of the uid reads %q, want %q", got, want)
 	}
 }

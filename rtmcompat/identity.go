@@ -20,6 +20,9 @@ func (s *Server) User(app App, uid string) (todevice.UserID, error) {
 	if !validUID(uid) || uid != strings.Trim(uid, " ") {
 		return todevice.UserID{}, errors.New("the uid must be " + uidRule + ", and not begin or end with a space")
 	}
+	if looksLikeMatrixID(uid) {
+		return todevice.UserID{}, errors.New("the uid is that of a Matrix user")
+	}
 	return s.userOf(app, "the uid", uid)
 }
 

@@ -47,5 +47,13 @@ func (a apps) uidOf(app App, localpart string) (uid string, ok bool) {
 	if !ok || a.belongsToAnother(app, localpart) {
 		return "", false
 	}
-	return unescape(escaped)
+	uid, ok = unescape(escaped)
+	return uid, ok && !looksLikeMatrixID(uid)
+}
+
+// looksLikeMatrixID tells whether an uid would be taken for a user of Matrix, as whom its
+// owner could pose. Messages cannot be sent to it either.
+func looksLikeMatrixID(uid string) bool {
+	_, full := matrixID(uid)
+	return full
 }

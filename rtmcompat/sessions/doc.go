@@ -20,7 +20,8 @@
 //     is told so: what hasPeerReceived has said is not delivered again, also after a crash.
 //   - What a client fetches after its login (getOfflineMsg) is not acknowledged on the
 //     wire. It is removed with the first sign of life five seconds after the answer was
-//     written; a client that is gone before is given it again. Until it has fetched them, or
+//     written, or with a logout one second after it; a client that is gone before is given it
+//     again. Until it has fetched them, or
 //     for five seconds, it is sent no other messages of users, so that none overtakes them.
 //   - A frame over 512 KiB, one that is not JSON or whose content is not, an unknown Cmd,
 //     and more than 200 frames a second in the long run end the connection; each is counted

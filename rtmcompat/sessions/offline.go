@@ -10,6 +10,10 @@ import (
 // fetchedAfter is how long after the answer a sign of life says that the client has it.
 const fetchedAfter = 5 * time.Second
 
+// fetchedByLogout is how long after it a logout says so: short-lived programs come, fetch
+// and go.
+const fetchedByLogout = time.Second
+
 // A fetching is where a client is with what waited for it before its login, which it
 // fetches by an HTTP request of its own.
 type fetching struct {

@@ -30,6 +30,7 @@ func (ss *session) read(c *connection, reader *messageReader) (reason string) {
 		case frames.Take(frameLimit, time.Now()) != 0:
 			return endTooMany
 		case cmd == "Logout":
+			ss.fetched(time.Now().Add(fetchedAfter - fetchedByLogout))
 			ss.send("Logout", map[string]any{"Code": 0})
 			ss.server.end(ss)
 			return endLoggedOut

@@ -31,6 +31,7 @@ func TestGatewayTellsTheSDKWhyALoginIsRefused(t *testing.T) {
 		{"no uid", appID, "", good, 3},
 		{"65 characters", appID, strings.Repeat("a", 65), good, 3},
 		{"a blank at the end", appID, "ann ", good, 3},
+		{"the name of a Matrix user", appID, "@bob:chappe.test", r.token("@bob:chappe.test", time.Hour), 3},
 		{"the name of the channels", appID, "channels", r.token("channels", time.Hour), 3},
 	} {
 		answer := r.post("/arapi/v1?action=wrtm_gateway", map[string]any{"appid": c.app, "uid": c.uid, "token": c.token})
@@ -90,6 +91,31 @@ func TestStoredMessagesAreFetchedOnceAndBeforeAllOthers(t *testing.T) {
 		t.Errorf("after a login without a sign of life fetched %q", got)
 	}
 	bob.session().fetched(time.Now().Add(fetchedAfter))
+	r.awaitEmptyInbox("bob")
+}
+
+func TestLogoutAfterASecondSaysThatTheClientHasWhatItFetched(t *testing.T) {
+	r := newRig(t)
+	r.rest("robot", "", map[string]any{"destination": "bob", "payload": "one", "enable_offline_messaging": true})
+	bob := r.login("bob", "1")
+	if got := bob.fetch(); !slices.Equal(got, []string{"one"}) {
+		t.Fatalf("fetched %q", got)
+	}
+	ss := bob.session()
+	for range 1000 { // the answer may be here before that is noted
+		ss.mu.Lock()
+		noted := !ss.fetch.answered.IsZero()
+		if noted {
+			ss.fetch.answered = ss.fetch.answered.Add(-fetchedByLogout)
+		}
+		ss.mu.Unlock()
+		if noted {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	bob.send("Logout", "")
+	bob.awaitEnd()
 	r.awaitEmptyInbox("bob")
 }
 
