@@ -1,6 +1,7 @@
 // Package rtmcompat is the door for programs written against anyRTC's RTM REST
 // API, or Agora's RTM 1.x on which that is modelled. They name this server's host
-// instead of the vendor's, and stay as they are.
+// instead of the vendor's, and stay as they are. Clients with the SDK have the package
+// sessions below, which asks this one who they are and sends by it.
 //
 // An app's users are Matrix users: uid "Ann" of an app with the namespace
 // "rtm_demo_" is @rtm_demo__ann:example.org, by the mapping of
@@ -15,7 +16,7 @@
 //     code (see the constants beginning with "code") and a message for people.
 //   - A key of the app may do everything, as any user. A token may do what has its user
 //     in the path, and read of the history what concerns its user (see below); nothing
-//     else. An app without certificate has no good tokens.
+//     else. An app without certificate has no good tokens here; its sessions take anybody.
 //   - A good key is enough, whatever token is beside it. Else the headers x-ar-token and
 //     x-ar-uid count, or x-agora-token and x-agora-uid, which mean the same: what of them
 //     comes more than once must have one value. Without a token there, that of
@@ -53,6 +54,8 @@
 //   - With enable_offline_messaging a message is kept for a device that is online until it
 //     has confirmed it, and for any other as one of the latest (todevice.KeepLatest): 200
 //     for each device, of all senders, for seven days from when the server accepted them.
+//   - A channel message reaches all members but those of its sender's uid, who need not be
+//     one. Where nobody is, that is no error, and the code is the same.
 //
 // Of channels:
 //
