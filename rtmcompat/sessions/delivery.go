@@ -1,6 +1,8 @@
 package sessions
 
 import (
+	"slices"
+
 	"github.com/chappe-im/chappe/rtmcompat/wire"
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -196,14 +198,15 @@ func (ss *session) frameLocked(event []byte, id int64) []byte {
 	}{id, ss.server.door.UID(ss.app, sender), 1, *peer.Content.Payload, peer.Content.ServerTS})
 }
 
-// acknowledge notes that the client has a message.
+// acknowledge notes that the client has a message, and so all it was sent before: those
+// whose listeners have failed are not acknowledged.
 func (ss *session) acknowledge(id int64) (known bool) {
 	ss.mu.Lock()
-	for i := range ss.out.given {
-		if ss.out.given[i].id == id {
-			known = !ss.out.given[i].acked
+	n := slices.IndexFunc(ss.out.given, func(m givenMessage) bool { return m.id == id })
+	if n >= 0 && !ss.out.given[n].acked {
+		known = true
+		for i := range ss.out.given[:n+1] {
 			ss.out.given[i].acked = true
-			break
 		}
 	}
 	ss.mu.Unlock()
@@ -268,5 +271,18 @@ func (ss *session) confirm() {
 		}
 		ss.server.notifier.Confirmed(ss.device.Inbox, upTo)
 		done = upTo
+	}
+}
+
+// confirmLast makes last what the client has acknowledged so far, at the end.
+func (ss *session) confirmLast() {
+	ss.mu.Lock()
+	confirming, upTo := ss.out.confirming, ss.out.confirm
+	ss.mu.Unlock()
+	if !confirming {
+		return
+	}
+	if _, err := ss.server.store.Confirm(ss.server.running, ss.device.Inbox, upTo); err != nil {
+		ss.server.log.WithError(err).Error("could not confirm the last messages of an RTM session")
 	}
 }

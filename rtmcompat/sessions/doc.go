@@ -18,6 +18,8 @@
 //
 //   - A message that the receiver's client has acknowledged is removed before its sender
 //     is told so: what hasPeerReceived has said is not delivered again, also after a crash.
+//   - An acknowledgement is one of all messages that the client was sent before: it has them,
+//     and the SDK does not acknowledge one at which the program has failed.
 //   - What a client fetches after its login (getOfflineMsg) is not acknowledged on the
 //     wire. It is removed with the first sign of life five seconds after the answer was
 //     written, or with a logout one second after it; a client that is gone before is given it

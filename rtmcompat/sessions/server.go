@@ -199,7 +199,8 @@ func (s *Server) awaitsClients() bool {
 	return slices.ContainsFunc(all, (*session).owes)
 }
 
-// Close ends all connections, and returns once nothing reads from them.
+// Close ends all connections, and returns once nothing reads from them, and what was
+// acknowledged on them lasts.
 func (s *Server) Close() {
 	s.drain()
 	s.mu.Lock()
@@ -209,6 +210,9 @@ func (s *Server) Close() {
 	}
 	s.mu.Unlock()
 	s.done.Wait()
+	for _, ss := range s.all() {
+		ss.confirmLast()
+	}
 	s.stop()
 }
 
@@ -217,6 +221,13 @@ func (s *Server) session(user todevice.UserID) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sessions[user]
+}
+
+// all gives the sessions that stand.
+func (s *Server) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.sessions))
 }
 
 // addConn registers a connection and its reader, false where the server is closing.

@@ -18,14 +18,7 @@ const (
 
 // tick does, once a second, what goes by time for every session.
 func (s *Server) tick(now time.Time) {
-	s.mu.Lock()
-	all := make([]*session, 0, len(s.sessions))
-	for _, ss := range s.sessions {
-		all = append(all, ss)
-	}
-	s.mu.Unlock()
-	s.calls.tick(now)
-	for _, ss := range all {
+	for _, ss := range s.all() {
 		if ss.tick(now) {
 			s.giveUp(ss, now)
 		}
