@@ -49,10 +49,10 @@ func (s *stuckStore) Confirm(ctx context.Context, inbox todevice.InboxID, upTo t
 
 func TestWhatWasAcknowledgedDoesNotComeAgainAfterAnOrderlyRestart(t *testing.T) {
 	r := newRig(t)
-	bob := r.login("bob", "1")
-	bob.fetch()
 	stuck := &stuckStore{Store: r.sessions.store, begun: make(chan struct{})}
 	r.sessions.store = stuck
+	bob := r.login("bob", "1")
+	bob.fetch()
 	r.keep("1")
 	bob.wantPeer("1")
 	<-stuck.begun

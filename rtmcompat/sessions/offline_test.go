@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,14 +16,20 @@ import (
 // A pausingStore has something happen once, after it has read an inbox.
 type pausingStore struct {
 	Store
-	then func()
+	then atomic.Pointer[func()]
+}
+
+// pausing must be called before anybody uses the store.
+func (r *rig) pausing() *pausingStore {
+	s := &pausingStore{Store: r.sessions.store}
+	r.sessions.store = s
+	return s
 }
 
 func (s *pausingStore) Pending(ctx context.Context, inbox todevice.InboxID, after todevice.Position) ([]todevice.Event, bool, error) {
 	events, more, err := s.Store.Pending(ctx, inbox, after)
-	if then := s.then; then != nil {
-		s.then = nil
-		then()
+	if then := s.then.Swap(nil); then != nil {
+		(*then)()
 	}
 	return events, more, err
 }
@@ -61,10 +68,12 @@ func TestWhatIsFetchedDoesNotOvertakeWhatIsNotStored(t *testing.T) {
 // The SDK does not fetch again when it comes back.
 func TestWhatIsFetchedDuringABreakIsGivenOnce(t *testing.T) {
 	r := newRig(t)
+	store := r.pausing()
 	r.keep("1")
 	bob := r.login("bob", "1")
 	var again *client
-	r.sessions.store = &pausingStore{r.sessions.store, func() { again = r.login("bob", "1") }}
+	then := func() { again = r.login("bob", "1") }
+	store.then.Store(&then)
 	if got := bob.fetch(); len(got) != 0 {
 		t.Errorf("the connection that is gone fetched %q", got)
 	}
@@ -74,12 +83,14 @@ func TestWhatIsFetchedDuringABreakIsGivenOnce(t *testing.T) {
 
 func TestWhatIsFetchedTooLateIsGivenOnce(t *testing.T) {
 	r := newRig(t)
+	store := r.pausing()
 	r.keep("1")
 	bob := r.login("bob", "1")
-	r.sessions.store = &pausingStore{r.sessions.store, func() {
+	then := func() {
 		bob.session().tick(time.Now().Add(fetchTime + time.Second))
 		bob.wantPeer("1")
-	}}
+	}
+	store.then.Store(&then)
 	if got := bob.fetch(); len(got) != 0 {
 		t.Errorf("fetched %q, which was given", got)
 	}

@@ -324,7 +324,17 @@ func (c *client) fetch() (bodies []string) {
 	for _, message := range answer["data"].([]any) {
 		bodies = append(bodies, message.(map[string]any)["msgBody"].(string))
 	}
+	ss := c.session()
+	for n := 0; ss.holds() && n < 1000; n++ { // the answer is there just before that ends
+		time.Sleep(time.Millisecond)
+	}
 	return bodies
+}
+
+func (ss *session) holds() bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.fetch.holding()
 }
 
 // cut breaks the connection without a word.
