@@ -63,3 +63,24 @@ func TestWhatWasAcknowledgedDoesNotComeAgainAfterAnOrderlyRestart(t *testing.T) 
 		t.Errorf("%d messages are still stored", n)
 	}
 }
+
+func TestOnlySoManyBytesWaitThatAreNotStored(t *testing.T) {
+	r := newRig(t)
+	bob := r.login("bob", "1")
+	bob.fetch()
+	bob.cut()
+	ss := bob.session()
+	if large := make([]byte, maxLiveBytes); !ss.Take(1, large[1:]) || !ss.Take(2, large[:1]) {
+		t.Error("not as many bytes are taken as may wait")
+	}
+	if ss.Take(3, []byte("x")) {
+		t.Error("one byte more is taken")
+	}
+	r.login("bob", "1").wantNoMore("RecvMsgFromPeer")
+	for n := 0; !ss.Take(4, []byte("x")); n++ {
+		if n == 1000 {
+			t.Fatal("nothing is taken once those are given")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

@@ -16,6 +16,7 @@ type delivery struct {
 	// news is true if there may be something beyond it; pumping, if a goroutine looks.
 	news, pumping bool
 	live          []liveMessage
+	liveBytes     int // in live
 	// given is what the client has not acknowledged yet, in the order it was sent.
 	given  []givenMessage
 	nextID int64
@@ -75,7 +76,7 @@ func (ss *session) readyLocked() bool {
 func (ss *session) Take(number uint64, event []byte) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	if ss.ended || len(ss.out.live) >= maxLive {
+	if ss.ended || len(ss.out.live) >= maxLive || ss.out.liveBytes+len(event) > maxLiveBytes {
 		return false
 	}
 	if !ss.out.news && !ss.out.pumping && len(ss.out.live) == 0 && ss.readyLocked() {
@@ -83,6 +84,7 @@ func (ss *session) Take(number uint64, event []byte) bool {
 		ss.giveLocked(event, givenMessage{number: number})
 		return true
 	}
+	ss.out.liveBytes += len(event)
 	ss.out.live = append(ss.out.live, liveMessage{ss.server.store.Head(), number, event})
 	ss.wakeLocked()
 	return true
@@ -147,6 +149,7 @@ func (ss *session) giveLiveLocked(upTo todevice.Position) {
 	n := 0
 	for n < len(ss.out.live) && ss.out.live[n].after <= upTo {
 		message := ss.out.live[n]
+		ss.out.liveBytes -= len(message.event)
 		ss.giveLocked(message.event, givenMessage{number: message.number})
 		n++
 	}

@@ -15,8 +15,10 @@ const (
 	// maxUnacknowledged is how many messages a client may be given that it has not
 	// acknowledged; the others wait.
 	maxUnacknowledged = 1000
-	// maxLive is how many messages wait for a client that are not stored.
-	maxLive = 10_000
+	// maxLive is how many messages wait for a client that are not stored, and maxLiveBytes
+	// how many bytes of them.
+	maxLive      = 10_000
+	maxLiveBytes = 8 << 20
 )
 
 // A session is a user being online. It is a member of channels, and the device RTM of its
