@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"math"
 	"slices"
 
 	"github.com/chappe-im/chappe/rtmcompat/wire"
@@ -108,10 +109,9 @@ func (ss *session) pump() {
 			return
 		}
 		ss.out.news = false
-		after := ss.out.read
+		after, live := ss.out.read, len(ss.out.live)
 		ss.mu.Unlock()
 
-		head := ss.server.store.Head()
 		events, more, err := ss.server.store.Pending(ss.server.running, ss.device.Inbox, after)
 		ss.mu.Lock()
 		if err != nil {
@@ -122,7 +122,7 @@ func (ss *session) pump() {
 			return
 		}
 		if ss.out.read == after { // else the client has fetched them meanwhile
-			ss.giveAllLocked(events, head, more)
+			ss.giveAllLocked(events, more, live)
 		} else {
 			ss.out.news = true
 		}
@@ -130,24 +130,27 @@ func (ss *session) pump() {
 	}
 }
 
-// giveAllLocked gives the client what was read, and between it what is not stored: but not
-// what may come after something that was not visible yet.
-func (ss *session) giveAllLocked(events []todevice.Event, head todevice.Position, more bool) {
+// giveAllLocked gives the client what was read, and between it what is not stored. Of what
+// follows the last that was read, it gives only so much as was there before the reading:
+// what has come since may follow something that was not visible yet.
+func (ss *session) giveAllLocked(events []todevice.Event, more bool, liveBefore int) {
+	notYet := len(ss.out.live) - liveBefore
 	for _, event := range events {
-		ss.giveLiveLocked(event.Position - 1)
+		ss.giveLiveLocked(len(ss.out.live), event.Position-1)
 		ss.giveLocked(event.JSON, givenMessage{position: event.Position})
 		ss.out.read = event.Position
 	}
 	if !more {
-		ss.giveLiveLocked(head)
+		ss.giveLiveLocked(len(ss.out.live)-notYet, math.MaxInt64)
 	}
 	ss.out.news = ss.out.news || more || len(ss.out.live) > 0
 }
 
-// giveLiveLocked gives what is not stored and was accepted after no more than a position.
-func (ss *session) giveLiveLocked(upTo todevice.Position) {
+// giveLiveLocked gives what is not stored and was accepted after no more than a position:
+// so many at most.
+func (ss *session) giveLiveLocked(most int, upTo todevice.Position) {
 	n := 0
-	for n < len(ss.out.live) && ss.out.live[n].after <= upTo {
+	for n < most && ss.out.live[n].after <= upTo {
 		message := ss.out.live[n]
 		ss.out.liveBytes -= len(message.event)
 		ss.giveLocked(message.event, givenMessage{number: message.number})
