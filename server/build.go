@@ -163,7 +163,7 @@ func (b *building) listenAll() error {
 		if err != nil {
 			return err
 		}
-		if err := b.listenTLS("federation", b.cfg.Federation.Listen, b.servers, certificate); err != nil {
+		if err := b.listenTLS("federation", b.cfg.Federation.Listen, b.FederationHandler(), certificate); err != nil {
 			return err
 		}
 		if b.env.Transport == nil {

@@ -243,11 +243,11 @@ func (s *Server) close() error {
 
 // ClientHandler answers clients and users of the RTM API.
 func (s *Server) ClientHandler() http.Handler {
-	return httpapi.BehindProxies(s.proxies, httpapi.CORS(s.clients))
+	return httpapi.BehindProxies(s.proxies, httpapi.CORS(httpapi.Index(s.clients)))
 }
 
 // FederationHandler answers other servers.
-func (s *Server) FederationHandler() http.Handler { return s.servers }
+func (s *Server) FederationHandler() http.Handler { return httpapi.Index(s.servers) }
 
 // ClientAddr is the bound address for clients, as host:port.
 func (s *Server) ClientAddr() string { return s.addr("client") }
