@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -60,22 +61,23 @@ func readSendToDevice(r *http.Request) (sendQuery, error) {
 }
 
 // decodeMessages reads {"messages": {user: {device: content}}} and lists it by
-// user and then device. Maps keep the case of keys, which struct fields do not.
+// user and then device.
 func decodeMessages(body json.RawMessage) ([]todevice.Message, error) {
-	var fields map[string]json.RawMessage
-	if err := httpapi.Decode(body, &fields); err != nil {
-		return nil, err
+	fields, ok := rawjson.Members(body)
+	if !ok {
+		return nil, httpapi.BadJSON("The body is not an object")
 	}
-	if fields["messages"] == nil {
+	at, found := slices.BinarySearchFunc(fields, "messages", func(m rawjson.Member, name string) int { return strings.Compare(m.Name, name) })
+	if !found {
 		return nil, httpapi.BadJSON("messages is missing")
 	}
-	var byUser map[string]map[string]json.RawMessage
-	if err := httpapi.Decode(fields["messages"], &byUser); err != nil {
-		return nil, err
+	users, ok := rawjson.Members(fields[at].Value)
+	if !ok {
+		return nil, httpapi.BadJSON("messages is not an object")
 	}
 	var messages []todevice.Message
-	for _, name := range slices.Sorted(maps.Keys(byUser)) {
-		ofUser, err := messagesOf(name, byUser[name])
+	for _, user := range users {
+		ofUser, err := messagesOf(user)
 		if err != nil {
 			return nil, err
 		}
@@ -86,19 +88,19 @@ func decodeMessages(body json.RawMessage) ([]todevice.Message, error) {
 
 // messagesOf gives the messages for one user, without those for whom there can be
 // no such user or device. Wherever they go, a wrong shape is an error.
-func messagesOf(name string, byDevice map[string]json.RawMessage) ([]todevice.Message, error) {
-	if byDevice == nil {
-		return nil, httpapi.BadJSON("A user of messages has null for devices")
+func messagesOf(member rawjson.Member) ([]todevice.Message, error) {
+	devices, ok := rawjson.Members(member.Value)
+	if !ok {
+		return nil, httpapi.BadJSON("A user of messages has no object of devices")
 	}
-	messages := make([]todevice.Message, 0, len(byDevice))
-	user, notAUser := todevice.ParseUserID(name)
-	for _, device := range slices.Sorted(maps.Keys(byDevice)) {
-		content := byDevice[device]
-		if len(content) == 0 || content[0] != '{' {
+	messages := make([]todevice.Message, 0, len(devices))
+	user, notAUser := todevice.ParseUserID(member.Name)
+	for _, device := range devices {
+		if device.Value[0] != '{' {
 			return nil, httpapi.BadJSON("A content in messages is not an object")
 		}
-		if notAUser == nil && len(device) <= maxRecipientID {
-			messages = append(messages, todevice.Message{To: user, Device: device, Content: content})
+		if notAUser == nil && len(device.Name) <= maxRecipientID {
+			messages = append(messages, todevice.Message{To: user, Device: device.Name, Content: device.Value})
 		}
 	}
 	return messages, nil

@@ -13,9 +13,16 @@ import (
 //
 // Contents stay as they were written, unless that is much longer than what they
 // say: white space would count against no limit, and fill inboxes and transactions.
+// They are valid JSON: whoever read them has seen to that.
 func validate(b todevice.Batch) error {
 	for _, send := range b.Sends {
 		for i, message := range send.Messages {
+			if len(message.Content) <= todevice.MaxContent { // so its canonical form is no longer
+				if err := canonicaljson.Check(message.Content); err != nil {
+					return fmt.Errorf("%w: %w", todevice.ErrContentNotCanonical, err)
+				}
+				continue
+			}
 			canonical, err := canonicaljson.Strict(message.Content)
 			if err != nil {
 				return fmt.Errorf("%w: %w", todevice.ErrContentNotCanonical, err)
@@ -23,9 +30,7 @@ func validate(b todevice.Batch) error {
 			if len(canonical) > todevice.MaxContent {
 				return todevice.ErrContentTooLarge
 			}
-			if len(message.Content) > todevice.MaxContent {
-				send.Messages[i].Content = canonical
-			}
+			send.Messages[i].Content = canonical
 		}
 	}
 	return nil

@@ -47,6 +47,15 @@ func Strict(raw []byte) ([]byte, error) {
 	return (&encoder{in: raw, strict: true}).encode()
 }
 
+// Check fails where Strict does, and writes nothing. It relies on raw being valid JSON in
+// valid UTF-8.
+func Check(raw []byte) error {
+	if err := (&encoder{in: raw}).check(); err != nil {
+		return fmt.Errorf("canonical JSON: %w", err)
+	}
+	return nil
+}
+
 // An encoder reads in from pos and appends the canonical form to out, but for the
 // order of object members: of the objects that must be put in order it takes note,
 // and arrange does it for all of them at once. (To do it for each as it ends would
@@ -155,16 +164,66 @@ func (e *encoder) array() error {
 
 // literal copies a number, true, false or null.
 func (e *encoder) literal() error {
-	start := e.pos
-	for e.pos < len(e.in) && !bytes.ContainsRune([]byte(" \t\r\n,]}"), rune(e.in[e.pos])) {
-		e.pos++
-	}
-	word := e.in[start:e.pos]
+	word := e.word()
 	if c := word[0]; e.strict && (c == '-' || '0' <= c && c <= '9') && !canonicalNumber(word) {
 		return ErrNumber
 	}
 	e.out = append(e.out, word...)
 	return nil
+}
+
+// check passes over everything that is written.
+func (e *encoder) check() error {
+	for depth := 0; e.pos < len(e.in); {
+		switch c := e.in[e.pos]; {
+		case c == '"':
+			if err := e.checkString(); err != nil {
+				return err
+			}
+			continue
+		case c == '-' || '0' <= c && c <= '9':
+			if !canonicalNumber(e.word()) {
+				return ErrNumber
+			}
+			continue
+		case c == '{' || c == '[':
+			if depth++; depth > MaxDepth {
+				return ErrDepth
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+		e.pos++
+	}
+	return nil
+}
+
+func (e *encoder) checkString() error {
+	for e.pos++; ; {
+		text := e.in[e.pos : e.pos+bytes.IndexByte(e.in[e.pos:], '"')]
+		escape := bytes.IndexByte(text, '\\')
+		if escape < 0 {
+			e.pos += len(text) + 1
+			return nil
+		}
+		e.pos += escape
+		if _, err := e.escape(); err != nil {
+			return err
+		}
+	}
+}
+
+// word passes over a number, true, false or null, and gives it.
+func (e *encoder) word() []byte {
+	start := e.pos
+	for e.pos < len(e.in) {
+		switch e.in[e.pos] {
+		case ' ', '\t', '\r', '\n', ',', ']', '}':
+			return e.in[start:e.pos]
+		}
+		e.pos++
+	}
+	return e.in[start:]
 }
 
 func canonicalNumber(word []byte) bool {

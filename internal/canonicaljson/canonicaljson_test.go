@@ -128,3 +128,26 @@ func decode(t *testing.T, raw []byte, into any) {
 		t.Fatalf("decode %q: %v", raw, err)
 	}
 }
+
+// FuzzCheck holds Check to what Strict says of the same value.
+func FuzzCheck(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":1}`, `[1.0]`, `-0`, `9007199254740991`, `9007199254740992`, `"\ud83d\ude00"`, `"\ud83d"`, `"\\ud83d"`, `{"\udc00":1}`, `"1.5"`,
+		strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth), strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1), ` [ true , null , 1e3 ] `,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !json.Valid(raw) || !utf8.Valid(raw) {
+			return
+		}
+		canonical, strict := Strict(raw)
+		check := Check(raw)
+		if (check == nil) != (strict == nil) {
+			t.Fatalf("%q: Strict says %v, Check %v", raw, strict, check)
+		}
+		if strict == nil && len(canonical) > len(raw) {
+			t.Errorf("%q is longer in its canonical form", raw)
+		}
+	})
+}

@@ -22,23 +22,29 @@ func ReadBody(r *http.Request, limit int64) (json.RawMessage, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(r, limit)
 	}
-	var buffer bytes.Buffer
-	if r.ContentLength > 0 {
-		buffer.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	n, err := buffer.ReadFrom(io.LimitReader(r.Body, limit+1))
+	body, err := readAll(r, limit)
 	if err != nil {
 		return nil, NotJSON("The body could not be read")
 	}
-	if n > limit {
+	if int64(len(body)) > limit {
 		return nil, tooLarge(r, limit)
 	}
-	body := buffer.Bytes()
 	// encoding/json takes invalid UTF-8 and silently replaces it.
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return nil, NotJSON("The body is not JSON")
 	}
 	return body, nil
+}
+
+// readAll reads a body, or of one that does not say how long it is one byte more than
+// the limit at most.
+func readAll(r *http.Request, limit int64) (body []byte, err error) {
+	if r.ContentLength <= 0 { // nothing, or it is not known how much
+		return io.ReadAll(io.LimitReader(r.Body, limit+1))
+	}
+	body = make([]byte, r.ContentLength)
+	_, err = io.ReadFull(r.Body, body)
+	return body, err
 }
 
 // tooLarge refuses a body. It reads some of the rest first: a client that is

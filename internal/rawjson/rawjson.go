@@ -8,8 +8,18 @@ import "encoding/json"
 // they are written; a struct would take them in any case, and so read members
 // that the sender's signature meant for nobody.
 func Object(raw json.RawMessage) (members map[string]json.RawMessage, ok bool) {
-	err := json.Unmarshal(raw, &members)
-	return members, err == nil && members != nil
+	if !json.Valid(raw) {
+		return nil, false
+	}
+	list, ok := Members(raw)
+	if !ok {
+		return nil, false
+	}
+	members = make(map[string]json.RawMessage, len(list))
+	for _, m := range list {
+		members[m.Name] = m.Value
+	}
+	return members, true
 }
 
 // List reads a JSON array and tells whether it is one.
