@@ -97,7 +97,7 @@ func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
 }
 
 func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
-	if !strings.HasPrefix(s.query, "SELECT") {
+	if !strings.HasPrefix(s.query, "SELECT") && s.query != "PRAGMA DATA_VERSION" {
 		if err := s.write(); err != nil {
 			return nil, err
 		}

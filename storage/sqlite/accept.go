@@ -157,8 +157,7 @@ func (t *tx) remember(source todevice.Source) (first bool, err error) {
 	rows := int64(1)
 	switch {
 	case source.Client != 0:
-		rows, err = t.exec(`INSERT OR IGNORE INTO client_requests (inbox, request, at)
-			SELECT inbox, ?, ? FROM devices WHERE inbox = ?`, requestKey(source.Request), t.nowMillis(), source.Client)
+		rows, err = t.rememberClient(source)
 	case source.Origin != "":
 		rows, err = t.exec(`INSERT OR IGNORE INTO received_transactions (origin, txn_id, at) VALUES (?, ?, ?)`,
 			string(source.Origin), source.TxnID, t.nowMillis())
@@ -173,6 +172,19 @@ func (t *tx) remember(source todevice.Source) (first bool, err error) {
 		return false, fmt.Errorf("remember the request: %w", err)
 	}
 	return rows == 1, nil
+}
+
+func (t *tx) rememberClient(source todevice.Source) (rows int64, err error) {
+	if t.writer.devices.exists(source.Client) {
+		return t.exec(`INSERT OR IGNORE INTO client_requests (inbox, request, at) VALUES (?, ?, ?)`,
+			source.Client, requestKey(source.Request), t.nowMillis())
+	}
+	rows, err = t.exec(`INSERT OR IGNORE INTO client_requests (inbox, request, at)
+		SELECT inbox, ?, ? FROM devices WHERE inbox = ?`, requestKey(source.Request), t.nowMillis(), source.Client)
+	if rows > 0 {
+		t.writer.devices.add(source.Client)
+	}
+	return rows, err
 }
 
 // rememberMessage tells whether the message ID is new to its origin.
@@ -192,13 +204,13 @@ func (t *tx) rememberMessage(origin spec.ServerName, id string) (first bool, err
 // a message to several devices is stored once. It gives what had to go for it.
 func (t *tx) deliver(send todevice.Send, p placement) (event todevice.Event, dropped []todevice.Dropped, err error) {
 	event = todevice.Event{Position: t.position(), JSON: todevice.EventJSON(send.Sender, send.Type, p.content)}
-	body := event.JSON
+	body, shared := event.JSON, 0
 	if len(p.inboxes) > 1 {
 		_, err := t.exec(`INSERT INTO broadcasts (position, event, waiting) VALUES (?, ?, ?)`, event.Position, body, len(p.inboxes))
 		if err != nil {
 			return event, nil, fmt.Errorf("store the message: %w", err)
 		}
-		body = nil
+		body, shared = nil, 1
 	}
 	for _, inbox := range p.inboxes {
 		_, err := t.exec(`INSERT INTO inboxes (inbox, position, event, expires) VALUES (?, ?, ?, ?)`,
@@ -206,7 +218,7 @@ func (t *tx) deliver(send todevice.Send, p placement) (event todevice.Event, dro
 		if err != nil {
 			return event, nil, fmt.Errorf("store in inbox: %w", err)
 		}
-		t.writer.backlog.add(inbox, len(body))
+		t.writer.backlog.add(inbox, len(body), shared)
 		if p.class != todevice.KeepLatest {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -146,7 +147,7 @@ func (s *Store) RenameDevice(ctx context.Context, localpart, deviceID, displayNa
 	return nil
 }
 
-// deleteDevice relies on ON DELETE CASCADE for all that belongs to the inbox.
+// deleteDevice relies on ON DELETE CASCADE for all that belongs to the inbox alone.
 func (t *tx) deleteDevice(inbox todevice.InboxID) error {
 	device, err := t.knownDevice(inbox)
 	if errors.Is(err, todevice.ErrUnknownDevice) {
@@ -155,7 +156,11 @@ func (t *tx) deleteDevice(inbox todevice.InboxID) error {
 	if err != nil {
 		return err
 	}
+	if _, err := t.leaveBroadcasts(inbox, math.MaxInt64); err != nil {
+		return err
+	}
 	t.writer.backlog.forget(inbox)
+	t.writer.devices.forget(device)
 	t.endSessions(inbox)
 	t.afterCommit(func() {
 		t.writer.store.arrivals.forget(inbox)

@@ -84,11 +84,33 @@ func (t *tx) confirm(inbox todevice.InboxID, upTo todevice.Position) (int, error
 	if err := t.recordDelivered(inbox, upTo); err != nil {
 		return 0, err
 	}
+	shared, err := t.leaveBroadcasts(inbox, upTo)
+	if err != nil {
+		return 0, err
+	}
 	gone, err := t.exec(`DELETE FROM inboxes WHERE inbox = ? AND position <= ?`, inbox, upTo)
 	if err != nil {
 		return 0, err
 	}
-	t.writer.backlog.remove(inbox, int(gone))
+	t.writer.backlog.remove(inbox, int(gone), shared)
 	t.afterCommit(func() { t.writer.store.arrivals.removed(inbox, upTo) })
 	return int(gone), nil
+}
+
+// leaveBroadcasts counts an inbox out of the broadcasts it refers to up to a position, and
+// removes those that nobody waits for any more. It gives how many it has left. It comes
+// before the rows of the inbox are deleted.
+func (t *tx) leaveBroadcasts(inbox todevice.InboxID, upTo todevice.Position) (left int, err error) {
+	if t.writer.backlog.holdsNoShared(inbox) {
+		return 0, nil
+	}
+	const references = `(SELECT position FROM inboxes WHERE inbox = ? AND position <= ? AND event IS NULL)`
+	rows, err := t.exec(`UPDATE broadcasts SET waiting = waiting - 1 WHERE position IN `+references, inbox, upTo)
+	if err == nil && rows > 0 {
+		_, err = t.exec(`DELETE FROM broadcasts WHERE waiting = 0 AND position IN `+references, inbox, upTo)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("leave broadcasts: %w", err)
+	}
+	return int(rows), nil
 }

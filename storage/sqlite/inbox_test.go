@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +82,55 @@ func TestSweepForgetsOnlyWhatIsOldEnough(t *testing.T) {
 			t.Errorf("after %v: %d requests, %d transactions, %d messages remembered; want %d, %d, %d",
 				c.after, r, x, m, c.requests, c.received, c.messages)
 		}
+	}
+}
+
+// P7: a broadcast's body goes with its last reader, however that one goes, and whether or
+// not the store remembers who reads it.
+func TestBroadcastGoesWithItsLastReader(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chappe.db")
+	s := open(t, path, Options{})
+	first, second, third := register(t, s, "bob", "1"), register(t, s, "bob", "2"), register(t, s, "bob", "3")
+	send := func() todevice.Position {
+		return accept(t, s, todevice.Batch{Sends: []todevice.Send{to(1, [2]string{"bob", "*"})}}).Deliveries[0].Position
+	}
+	send()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path, Options{})
+	latest := send()
+	for _, device := range []todevice.Device{first, second} {
+		if confirmed, err := s.Confirm(t.Context(), device.Inbox, latest); err != nil || confirmed != 2 {
+			t.Fatalf("confirmed %d, %v", confirmed, err)
+		}
+	}
+	if n := rows(t, s, "broadcasts WHERE waiting = 1"); n != 2 {
+		t.Fatalf("%d broadcasts wait for one device, want 2", n)
+	}
+	if err := s.DeleteDevice(t.Context(), third.Inbox); err != nil {
+		t.Fatal(err)
+	}
+	if n := rows(t, s, "broadcasts") + rows(t, s, "inboxes"); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+}
+
+// What another program has written is seen by the next transaction.
+func TestDeviceThatAnotherProgramDeletedGetsNoMessage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chappe.db")
+	s := open(t, path, Options{})
+	register(t, s, "bob", "1")
+	accept(t, s, todevice.Batch{Sends: []todevice.Send{to(1, [2]string{"bob", "1"})}})
+	other, err := sql.Open("sqlite3", "file:"+path+"?_foreign_keys=on&_busy_timeout=10000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Exec(`DELETE FROM devices`); err != nil {
+		t.Fatal(err)
+	}
+	if got := accept(t, s, todevice.Batch{Sends: []todevice.Send{to(2, [2]string{"bob", "1"})}}); got.Skipped.UnknownDevices != 1 {
+		t.Errorf("accepted %+v, want one unknown device", got)
 	}
 }

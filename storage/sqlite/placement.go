@@ -73,9 +73,7 @@ func sameUser(messages []todevice.Message) []todevice.Message {
 // recipients gives, for each of one user's messages, the inboxes it goes to.
 func (t *tx) recipients(run []todevice.Message) ([]placement, error) {
 	if len(run) == 1 && run[0].Device != todevice.AllDevices {
-		var inbox todevice.InboxID
-		err := t.queryRow(`SELECT inbox FROM devices WHERE localpart = ? AND device_id = ?`,
-			[]any{run[0].To.Localpart, run[0].Device}, &inbox)
+		inbox, err := t.inbox(run[0].To.Localpart, run[0].Device)
 		if errors.Is(err, sql.ErrNoRows) {
 			return []placement{{}}, nil
 		}

@@ -96,6 +96,10 @@ type writer struct {
 	prepared      map[string]*sql.Stmt
 	backlog       backlog
 	acquaintances acquaintances
+	devices       knownDevices
+	// version is SQLite's number of the state this connection has seen of what others
+	// write, 0 for none.
+	version int64
 }
 
 // commit answers every write of the group once the transaction that holds it has
@@ -179,7 +183,9 @@ func (w *writer) begin() (*tx, error) {
 	if _, err := t.exec(`BEGIN IMMEDIATE`); err != nil {
 		return nil, err
 	}
-	// Read, not remembered: an admin's command may have written in between.
+	if err := w.lookForOthers(t); err != nil {
+		return nil, errors.Join(err, t.abandon())
+	}
 	var head int64
 	if err := t.queryRow(`SELECT head FROM this`, nil, &head); err != nil {
 		return nil, errors.Join(err, t.abandon())
@@ -189,11 +195,31 @@ func (w *writer) begin() (*tx, error) {
 	return t, nil
 }
 
+// lookForOthers forgets what is remembered between commits if another program has
+// written to the file: an admin with a database tool, perhaps.
+func (w *writer) lookForOthers(t *tx) error {
+	var version int64
+	if err := t.queryRow(`PRAGMA data_version`, nil, &version); err != nil {
+		return err
+	}
+	if version != w.version {
+		w.forget()
+		w.version = version
+	}
+	return nil
+}
+
+// forget empties what is remembered between commits.
+func (w *writer) forget() {
+	w.backlog.forgetAll()
+	w.acquaintances.forgetAll()
+	w.devices.forgetAll()
+}
+
 // rollback undoes a failed transaction. What is remembered between commits
 // may stem from it, and is forgotten.
 func (w *writer) rollback() {
-	w.backlog.forgetAll()
-	w.acquaintances.forgetAll()
+	w.forget()
 	w.store.sessions.keep()
 	if _, err := (&tx{writer: w}).exec(`ROLLBACK`); err != nil {
 		w.close() // SQLite rolls some faults back by itself; a new connection is clean in any case
