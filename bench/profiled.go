@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/pprof"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -13,9 +15,17 @@ import (
 	"github.com/chappe-im/chappe/server"
 )
 
+const (
+	// Of what goroutines wait for each other, so much is noted that the noting barely
+	// costs: one of so many waits for a mutex, and one wait of any kind for each so long
+	// that is waited in all.
+	mutexFraction = 100
+	blockInterval = 10 * time.Millisecond
+)
+
 // serveProfiled is a Chappe that serves until ctx ends and then leaves
-// prefix.cpu.pprof and prefix.allocs.pprof. The server itself has no door for
-// profilers.
+// prefix.cpu.pprof, prefix.allocs.pprof, prefix.mutex.pprof and prefix.block.pprof. The
+// server itself has no door for profilers.
 func serveProfiled(ctx context.Context, configFile, prefix string) (err error) {
 	cfg, err := config.Load(configFile)
 	if err != nil {
@@ -34,15 +44,22 @@ func serveProfiled(ctx context.Context, configFile, prefix string) (err error) {
 	if err := pprof.StartCPUProfile(cpu); err != nil {
 		return fmt.Errorf("start the CPU profile: %w", err)
 	}
+	runtime.SetMutexProfileFraction(mutexFraction)
+	runtime.SetBlockProfileRate(int(blockInterval.Nanoseconds()))
 	err = s.Run(ctx)
 	pprof.StopCPUProfile()
-	return errors.Join(err, cpu.Close(), writeAllocations(prefix+".allocs.pprof"))
+	err = errors.Join(err, cpu.Close())
+	for _, name := range []string{"allocs", "mutex", "block"} {
+		err = errors.Join(err, writeProfile(prefix, name))
+	}
+	return err
 }
 
-func writeAllocations(path string) error {
-	file, err := os.Create(path)
+// writeProfile writes one of the profiles that the runtime keeps.
+func writeProfile(prefix, name string) error {
+	file, err := os.Create(prefix + "." + name + ".pprof")
 	if err != nil {
-		return fmt.Errorf("make the allocation profile: %w", err)
+		return fmt.Errorf("make the %s profile: %w", name, err)
 	}
-	return errors.Join(pprof.Lookup("allocs").WriteTo(file, 0), file.Close())
+	return errors.Join(pprof.Lookup(name).WriteTo(file, 0), file.Close())
 }
