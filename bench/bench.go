@@ -23,9 +23,8 @@ const settle = 3 * time.Second
 // A bench is one run of the benchmark.
 type bench struct {
 	options
-	dir    string // for everything that goes when the run ends
+	dir    string // for everything that goes when it was measured
 	self   string // this program
-	binary string // the built server
 	report report
 	say    func(format string, args ...any)
 	// perSecond is what Chappe delivered in the local scenario, and federatedPerSecond
@@ -51,10 +50,27 @@ func runBench(ctx context.Context, o options) (err error) {
 	if b.report.Machine, err = describe(b.dir, b.binary); err != nil {
 		return err
 	}
-	err = b.scenarios(ctx)
-	b.report.print(os.Stdout)
-	if o.json != "" {
-		err = errors.Join(err, b.report.write(o.json))
+	all := b.dir
+	for run := range o.count {
+		b.dir = filepath.Join(all, fmt.Sprint("run", run+1))
+		if err := errors.Join(b.once(ctx), os.RemoveAll(b.dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// once measures what was asked for one time, and reports it.
+func (b *bench) once(ctx context.Context) error {
+	b.report = report{Machine: b.report.Machine}
+	err := b.scenarios(ctx)
+	if b.benchfmt {
+		b.report.printBenchmarks(os.Stdout)
+	} else {
+		b.report.print(os.Stdout)
+	}
+	if b.json != "" {
+		err = errors.Join(err, b.report.write(b.json))
 	}
 	if err == nil && !b.report.kept() {
 		err = errors.New("something was lost, duplicated or out of order")
@@ -62,8 +78,13 @@ func runBench(ctx context.Context, o options) (err error) {
 	return err
 }
 
-// build builds the real binary.
+// build builds the real binary, if none was given.
 func (b *bench) build(ctx context.Context) error {
+	if b.binary != "" {
+		path, err := filepath.Abs(b.binary) // or it would be looked for in PATH
+		b.binary = path
+		return err
+	}
 	b.say("building %s", chappePackage)
 	b.binary = filepath.Join(b.dir, "chappe")
 	command := exec.CommandContext(ctx, "go", "build", "-buildvcs=auto", "-o", b.binary, chappePackage)
@@ -117,30 +138,36 @@ func (b *bench) scenarios(ctx context.Context) error {
 
 // both measures the floor and Chappe, one after the other, each in a process of
 // its own, Chappe with an empty database but for these users.
-func both[R any](ctx context.Context, b *bench, scenario string, users []person, measure func(context.Context, *process) (R, error)) (floor, chappe R, err error) {
+func both[R any](ctx context.Context, b *bench, scenario string, users []person, measure func(context.Context, *process) (R, error)) (comparison[R], error) {
 	return inTurn(ctx, b, scenario, asFloor, func() (*process, error) { return b.startAlone(ctx, scenario, users) }, measure)
 }
 
 // inTurn measures a floor, which is this program as something, and then what is started.
-func inTurn[R any](ctx context.Context, b *bench, scenario, as string, startChappe func() (*process, error), measure func(context.Context, *process) (R, error)) (floor, chappe R, err error) {
-	b.say("%s: the floor", scenario)
-	p, err := b.startFloor(ctx, as)
+func inTurn[R any](ctx context.Context, b *bench, scenario, as string, startChappe func() (*process, error), measure func(context.Context, *process) (R, error)) (c comparison[R], err error) {
+	if !b.chappeOnly {
+		start := func() (*process, error) { return b.startFloor(ctx, as) }
+		floor := floorRun[R]{name: floorName(as)}
+		if floor.did, err = measureOne(ctx, b, scenario, floor.name, start, measure); err != nil {
+			return c, err
+		}
+		c.floors = append(c.floors, floor)
+	}
+	c.chappe, err = measureOne(ctx, b, scenario, "Chappe", startChappe, measure)
+	return c, err
+}
+
+// measureOne starts a server, measures it and stops it.
+func measureOne[R any](ctx context.Context, b *bench, scenario, name string, start func() (*process, error), measure func(context.Context, *process) (R, error)) (did R, err error) {
+	b.say("%s: %s", scenario, name)
+	p, err := start()
 	if err != nil {
-		return floor, chappe, err
+		return did, err
 	}
-	floor, err = measure(ctx, p)
+	did, err = measure(ctx, p)
 	if err = errors.Join(err, p.stop()); err != nil {
-		return floor, chappe, fmt.Errorf("%s: the floor: %w", scenario, err)
+		return did, fmt.Errorf("%s: %s: %w", scenario, name, err)
 	}
-	b.say("%s: Chappe", scenario)
-	if p, err = startChappe(); err != nil {
-		return floor, chappe, err
-	}
-	chappe, err = measure(ctx, p)
-	if err = errors.Join(err, p.stop()); err != nil {
-		return floor, chappe, fmt.Errorf("%s: Chappe: %w", scenario, err)
-	}
-	return floor, chappe, nil
+	return did, nil
 }
 
 func (b *bench) startFloor(ctx context.Context, as string) (*process, error) {
@@ -148,7 +175,7 @@ func (b *bench) startFloor(ctx context.Context, as string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, "the floor", address, b.self, "-as", as, "-listen", address)
+	return start(ctx, floorName(as), address, b.self, "-as", as, "-listen", address)
 }
 
 // startAlone starts one Chappe with a database of its own.

@@ -31,20 +31,23 @@ type listening struct {
 func (b *bench) deviceLists(ctx context.Context) error {
 	idle := atDevices(people("idle", 1, aloneServer), b.receivers)
 	peers := people("p", b.peers, aloneServer)
-	floor, chappe, err := both(ctx, b, listsScenario, append(idle, peers...),
+	c, err := both(ctx, b, listsScenario, append(idle, peers...),
 		func(ctx context.Context, p *process) (listening, error) { return b.listen(ctx, p, idle, peers) })
 	if err != nil {
 		return err
 	}
-	b.report.judge(listsScenario, chappe.verdict, floor.verdict)
+	c.judge(&b.report, listsScenario, func(l listening) verdict { return l.verdict })
 	group := b.report.group(listsScenario, "a user is interested in %d others; syncs when nothing has changed, and when a device of one has another name", b.peers)
-	group.add("one device alone, sync without news p50, ms", chappe.alone.latency(50), floor.alone.latency(50))
-	group.add("one device alone, sync without news p99, ms", chappe.alone.latency(99), floor.alone.latency(99))
-	group.add(fmt.Sprintf("%d devices of the user, syncs/s", b.receivers), chappe.together.requestsPerSecond(), floor.together.requestsPerSecond())
-	group.add("server CPU per sync, ms", chappe.together.cpuPerRequest(), floor.together.cpuPerRequest())
-	group.add("renaming a device p50, ms", milliseconds(percentile(chappe.renames, 50)), milliseconds(percentile(floor.renames, 50)))
-	group.add("renaming to end of long poll p50, ms", milliseconds(percentile(chappe.heard, 50)), milliseconds(percentile(floor.heard, 50)))
-	group.add("renaming to end of long poll p99, ms", milliseconds(percentile(chappe.heard, 99)), milliseconds(percentile(floor.heard, 99)))
+	alone := partOf(c, func(l listening) tally { return l.alone })
+	alone.add(group, "one device alone, sync without news p50, ms", percentileOf(tally.sorted, 50))
+	alone.add(group, "one device alone, sync without news p99, ms", percentileOf(tally.sorted, 99))
+	together := partOf(c, func(l listening) tally { return l.together })
+	together.add(group, fmt.Sprintf("%d devices of the user, syncs/s", b.receivers), tally.requestsPerSecond)
+	together.add(group, "server CPU per sync, ms", tally.cpuPerRequest)
+	heard := func(l listening) []time.Duration { return l.heard }
+	c.add(group, "renaming a device p50, ms", percentileOf(func(l listening) []time.Duration { return l.renames }, 50))
+	c.add(group, "renaming to end of long poll p50, ms", percentileOf(heard, 50))
+	c.add(group, "renaming to end of long poll p99, ms", percentileOf(heard, 99))
 	return nil
 }
 

@@ -28,20 +28,21 @@ type footprint struct {
 // each device that waits.
 func (b *bench) idlePolls(ctx context.Context) error {
 	users := people("d", b.idle, aloneServer)
-	floor, chappe, err := both(ctx, b, idleScenario, users,
+	c, err := both(ctx, b, idleScenario, users,
 		func(ctx context.Context, p *process) (footprint, error) { return b.footprint(ctx, p, users) })
 	if err != nil {
 		return err
 	}
-	const kib, mib = 1 << 10, 1 << 20
-	b.report.judge(idleScenario, chappe.verdict, floor.verdict)
+	c.judge(&b.report, idleScenario, footprint.judged)
 	group := b.report.group(idleScenario, "%d devices wait in /sync, each on its own connection", b.idle)
-	group.add("RSS after start, MiB", chappe.atRest/mib, floor.atRest/mib).
-		want("<= 40", chappe.atRest <= 40*mib)
-	group.add("RSS per idle long poll, KiB", chappe.perPoll/kib, floor.perPoll/kib).
-		want("<= 40", chappe.perPoll <= 40*kib)
+	c.add(group, "RSS after start, MiB", footprint.mibAtRest).want("<= 40", c.chappe.mibAtRest() <= 40)
+	c.add(group, "RSS per idle long poll, KiB", footprint.kibPerPoll).want("<= 40", c.chappe.kibPerPoll() <= 40)
 	return nil
 }
+
+func (f footprint) mibAtRest() float64  { return f.atRest / (1 << 20) }
+func (f footprint) kibPerPoll() float64 { return f.perPoll / (1 << 10) }
+func (f footprint) judged() verdict     { return f.verdict }
 
 func (b *bench) footprint(ctx context.Context, p *process, users []person) (f footprint, err error) {
 	if err := pause(ctx, settle); err != nil {

@@ -30,7 +30,7 @@ type claimed struct {
 func (b *bench) claimKeys(ctx context.Context) error {
 	devices, claimers := people("d", b.devices, aloneServer), people("s", b.senders, aloneServer)
 	bodies := uploadBodies(devices, oneTimeKeysEach)
-	floor, chappe, err := both(ctx, b, claimScenario, append(claimers, devices...),
+	c, err := both(ctx, b, claimScenario, append(claimers, devices...),
 		func(ctx context.Context, p *process) (c claimed, err error) {
 			uploaded, err := b.uploadAll(ctx, p, devices, bodies, oneTimeKeysEach)
 			if err != nil {
@@ -43,18 +43,22 @@ func (b *bench) claimKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.report.judge(claimScenario, chappe.verdict, floor.verdict)
+	c.judge(&b.report, claimScenario, func(c claimed) verdict { return c.verdict })
 	for _, kind := range []struct {
-		devices       int
-		floor, chappe tally
-	}{{1, floor.singles, chappe.singles}, {claimBatch, floor.batches, chappe.batches}} {
+		devices int
+		comparison[tally]
+	}{
+		{1, partOf(c, func(c claimed) tally { return c.singles })},
+		{claimBatch, partOf(c, func(c claimed) tally { return c.batches })},
+	} {
 		group := b.report.group(claimScenario, "%d at once, each request claims a key of each of %d devices; %d keys in all",
 			b.senders, kind.devices, kind.chappe.units)
-		group.add("requests/s", kind.chappe.requestsPerSecond(), kind.floor.requestsPerSecond())
-		group.add("keys/s", kind.chappe.unitsPerSecond(), kind.floor.unitsPerSecond())
-		group.add("server CPU per request, ms", kind.chappe.cpuPerRequest(), kind.floor.cpuPerRequest())
-		group.add("answer p50, ms", kind.chappe.latency(50), kind.floor.latency(50))
-		group.add("answer p99, ms", kind.chappe.latency(99), kind.floor.latency(99))
+		group.Variant = fmt.Sprint(kind.devices)
+		kind.add(group, "requests/s", tally.requestsPerSecond)
+		kind.add(group, "keys/s", tally.unitsPerSecond)
+		kind.add(group, "server CPU per request, ms", tally.cpuPerRequest)
+		kind.add(group, "answer p50, ms", percentileOf(tally.sorted, 50))
+		kind.add(group, "answer p99, ms", percentileOf(tally.sorted, 99))
 	}
 	return nil
 }

@@ -31,22 +31,24 @@ func (b *bench) queryKeys(ctx context.Context) error {
 		crossed[i].crossSigning = true
 	}
 	users := slices.Concat(plain, crossed, people("s", b.senders, aloneServer))
-	floor, chappe, err := both(ctx, b, queryScenario, users,
+	both, err := both(ctx, b, queryScenario, users,
 		func(ctx context.Context, p *process) ([2]queried, error) { return b.queryBoth(ctx, p, plain, crossed) })
 	if err != nil {
 		return err
 	}
 	for kind, without := range []string{"without", "with"} {
-		f, c := floor[kind], chappe[kind]
-		b.report.judge(queryScenario+", "+without+" cross-signing", c.verdict, f.verdict)
+		c := partOf(both, func(all [2]queried) queried { return all[kind] })
+		c.judge(&b.report, queryScenario+", "+without+" cross-signing", func(q queried) verdict { return q.verdict })
 		group := b.report.group(queryScenario, "%d at once each ask for %d users of %d devices each, %s cross-signing keys",
 			b.senders, usersPerQuery, devicesPerUser, without)
-		group.add("queries/s of users never asked for before", c.first.requestsPerSecond(), f.first.requestsPerSecond())
-		group.add("queries/s", c.again.requestsPerSecond(), f.again.requestsPerSecond())
-		group.add("devices/s", c.again.unitsPerSecond(), f.again.unitsPerSecond())
-		group.add("server CPU per query, ms", c.again.cpuPerRequest(), f.again.cpuPerRequest())
-		group.add("answer p50, ms", c.again.latency(50), f.again.latency(50))
-		group.add("answer p99, ms", c.again.latency(99), f.again.latency(99))
+		group.Variant = without + " cross-signing"
+		c.add(group, "of users never asked for before, queries/s", func(q queried) float64 { return q.first.requestsPerSecond() })
+		again := partOf(c, func(q queried) tally { return q.again })
+		again.add(group, "queries/s", tally.requestsPerSecond)
+		again.add(group, "devices/s", tally.unitsPerSecond)
+		again.add(group, "server CPU per query, ms", tally.cpuPerRequest)
+		again.add(group, "answer p50, ms", percentileOf(tally.sorted, 50))
+		again.add(group, "answer p99, ms", percentileOf(tally.sorted, 99))
 	}
 	return nil
 }

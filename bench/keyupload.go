@@ -18,11 +18,13 @@ type checked struct {
 	verdict verdict
 }
 
+func (c checked) judged() verdict { return c.verdict }
+
 // uploadKeys measures devices that are new: each uploads its keys in one request, once.
 func (b *bench) uploadKeys(ctx context.Context) error {
 	devices := people("d", b.devices, aloneServer)
 	bodies := uploadBodies(devices, oneTimeKeysEach)
-	floor, chappe, err := both(ctx, b, uploadScenario, devices,
+	c, err := both(ctx, b, uploadScenario, devices,
 		func(ctx context.Context, p *process) (r checked, err error) {
 			if r, err = b.uploadAll(ctx, p, devices, bodies, oneTimeKeysEach); err != nil {
 				return r, err
@@ -34,14 +36,14 @@ func (b *bench) uploadKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.report.judge(uploadScenario, chappe.verdict, floor.verdict)
+	c.judge(&b.report, uploadScenario, checked.judged)
 	group := b.report.group(uploadScenario, "%d devices, %d at once, each upload device keys and %d one-time keys in one request",
 		len(devices), b.senders, oneTimeKeysEach)
-	group.add("requests/s", chappe.requestsPerSecond(), floor.requestsPerSecond())
-	group.add("keys/s", chappe.unitsPerSecond(), floor.unitsPerSecond())
-	group.add("server CPU per request, ms", chappe.cpuPerRequest(), floor.cpuPerRequest())
-	group.add("answer p50, ms", chappe.latency(50), floor.latency(50))
-	group.add("answer p99, ms", chappe.latency(99), floor.latency(99))
+	c.add(group, "requests/s", checked.requestsPerSecond)
+	c.add(group, "keys/s", checked.unitsPerSecond)
+	c.add(group, "server CPU per request, ms", checked.cpuPerRequest)
+	c.add(group, "answer p50, ms", percentileOf(checked.sorted, 50))
+	c.add(group, "answer p99, ms", percentileOf(checked.sorted, 99))
 	return nil
 }
 

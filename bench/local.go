@@ -16,30 +16,27 @@ const rounds = 4
 // as it gets answers.
 func (b *bench) local(ctx context.Context) error {
 	senders, receivers := people("s", b.senders, aloneServer), people("r", b.receivers, aloneServer)
-	var floor, chappe result
-	for round := range rounds {
-		name := fmt.Sprintf("%s-%d", localScenario, round+1)
-		f, c, err := both(ctx, b, name, append(senders, receivers...),
+	turns := b.turns(rounds)
+	c, err := inTurns(turns, func(turn int) (comparison[result], error) {
+		return both(ctx, b, fmt.Sprintf("%s-%d", localScenario, turn), append(senders, receivers...),
 			func(ctx context.Context, p *process) (result, error) {
 				l := b.newLoad(senders, receivers, p, p, 0)
-				l.measured = b.measured / time.Duration(rounds)
+				l.measured = b.measured / time.Duration(turns)
 				return l.run(ctx)
 			})
-		if err != nil {
-			return err
-		}
-		floor, chappe = floor.plus(f), chappe.plus(c)
+	})
+	if err != nil {
+		return err
 	}
-	b.perSecond = chappe.deliveredPerSecond()
-	b.report.judge(localScenario, chappe.verdict, floor.verdict)
+	b.perSecond = c.chappe.deliveredPerSecond()
+	c.judge(&b.report, localScenario, result.judged)
 	group := b.report.group(localScenario, "%d senders, %d long-polling receivers, %d-byte contents, one recipient each",
 		b.senders, b.receivers, b.size)
-	group.add("PUT/s", chappe.acceptedPerSecond(), floor.acceptedPerSecond())
-	group.add("delivered/s", chappe.deliveredPerSecond(), floor.deliveredPerSecond()).
-		want(">= 40 % of the floor's", chappe.deliveredPerSecond() >= 0.4*floor.deliveredPerSecond())
-	group.add("server CPU per message, ms", chappe.perMessage(chappe.cpu.senders), floor.perMessage(floor.cpu.senders)).
-		want("<= 0.30", chappe.perMessage(chappe.cpu.senders) <= 0.30)
-	group.add("send to sync p50, ms", chappe.latency(50), floor.latency(50))
-	group.add("send to sync p99, ms", chappe.latency(99), floor.latency(99))
+	c.add(group, "PUT/s", result.acceptedPerSecond)
+	c.add(group, "delivered/s", result.deliveredPerSecond).wantShare(inMemoryFloor, 0.4)
+	c.add(group, "server CPU per message, ms", result.cpuPerMessage).
+		want("<= 0.30", c.chappe.cpuPerMessage() <= 0.30)
+	c.add(group, "send to sync p50, ms", percentileOf(result.sorted, 50))
+	c.add(group, "send to sync p99, ms", percentileOf(result.sorted, 99))
 	return nil
 }

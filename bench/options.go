@@ -45,6 +45,10 @@ type options struct {
 	dir                string
 	json               string
 	profile            string
+	binary             string // of the server; "" until it is built
+	chappeOnly         bool   // without the floors
+	benchfmt           bool
+	count              int // how often all is measured
 
 	// For a process that is one of the servers.
 	as, listen, config string
@@ -69,7 +73,11 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.sessions, "sessions", 10_000, "RTM sessions that are idle, or in one channel, and a tenth of them in another run: a multiple of 10")
 	flags.StringVar(&o.dir, "dir", "", "where to keep the databases meanwhile; empty: the system's temporary folder")
 	flags.StringVar(&o.json, "json", "", "write the figures to this file, too")
-	flags.StringVar(&o.profile, "profile", "", "run Chappe inside this program and write its CPU and allocation profiles to this folder")
+	flags.StringVar(&o.profile, "profile", "", "run Chappe inside this program and write its CPU, allocation, mutex and block profiles to this folder")
+	flags.StringVar(&o.binary, "binary", "", "measure this build of Chappe, instead of building one")
+	flags.BoolVar(&o.chappeOnly, "chappe-only", false, "leave the floors out")
+	flags.BoolVar(&o.benchfmt, "benchfmt", false, "print Chappe's figures as Go benchmarks, for benchstat, instead of the table")
+	flags.IntVar(&o.count, "count", 1, "how often to measure; more than once, each time is one run of -for, instead of several in turn with the floor")
 	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor, hub or chappe")
 	flags.StringVar(&o.listen, "listen", "", "with -as floor or hub: host:port")
 	flags.StringVar(&o.config, "config", "", "with -as chappe: its configuration")
@@ -96,6 +104,12 @@ func (o options) check() error {
 		return fmt.Errorf("-size: want %d to %d", minSize, maxSize)
 	case o.measured <= 0:
 		return errors.New("-for: want a time to measure")
+	case o.count < 1:
+		return errors.New("-count: want at least 1")
+	case o.count > 1 && o.json != "":
+		return errors.New("-json: it holds one run, not the several of -count")
+	case o.binary != "" && o.profile != "":
+		return errors.New("-profile: what runs inside this program is no -binary")
 	case o.rate < 0:
 		return errors.New("-rate: want messages per second")
 	}
@@ -105,4 +119,13 @@ func (o options) check() error {
 // wants tells whether a scenario was asked for.
 func (o options) wants(scenario string) bool {
 	return o.scenario == allScenarios || o.scenario == scenario
+}
+
+// turns is how often the floors and Chappe take turns in a scenario that would have it so
+// many times. Who compares runs of Chappe wants each to be one.
+func (o options) turns(turns int) int {
+	if o.chappeOnly || o.count > 1 {
+		return 1
+	}
+	return turns
 }

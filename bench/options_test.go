@@ -29,6 +29,9 @@ func TestMistakesOnTheCommandLineAreRefused(t *testing.T) {
 		{"-size", "60001"},
 		{"-for", "0s"},
 		{"-rate", "-1"},
+		{"-count", "0"},
+		{"-count", "2", "-json", "figures.json"},
+		{"-binary", "chappe", "-profile", "profiles"},
 		{"local"},
 	} {
 		if _, err := parseOptions(bad); err == nil {

@@ -3,10 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"strings"
-	"text/tabwriter"
 )
 
 // A report is everything a run found out.
@@ -18,18 +15,33 @@ type report struct {
 
 // A group holds the figures of one scenario.
 type group struct {
-	Scenario    string    `json:"scenario"`
+	Scenario string `json:"scenario"`
+	// Variant tells groups of one scenario apart, "" where there is but one.
+	Variant     string    `json:"variant,omitempty"`
 	Description string    `json:"description"`
 	Figures     []*figure `json:"figures"`
 }
 
 // A figure is one line of the table.
 type figure struct {
-	Name   string   `json:"figure"`
-	Chappe float64  `json:"chappe"`
-	Floor  *float64 `json:"floor,omitempty"`  // nil where there is no floor
-	Wanted string   `json:"wanted,omitempty"` // "" where nothing is
-	Met    *bool    `json:"met,omitempty"`    // nil where nothing is wanted
+	// Name ends with the unit, after a comma; a rate is its own.
+	Name   string    `json:"figure"`
+	Chappe float64   `json:"chappe"`
+	Floors []*beside `json:"floors,omitempty"` // none where there is no floor
+	wish
+}
+
+// A beside is the same figure of a floor.
+type beside struct {
+	Floor string  `json:"floor"`
+	Value float64 `json:"value"`
+	wish          // of Chappe's share of it
+}
+
+// A wish is what is wanted of a figure.
+type wish struct {
+	Wanted string `json:"wanted,omitempty"` // "" where nothing is
+	Met    *bool  `json:"met,omitempty"`    // nil where nothing is wanted
 }
 
 // A judgment says whether every message of a scenario arrived as it should.
@@ -45,25 +57,23 @@ func (r *report) group(scenario, description string, args ...any) *group {
 	return g
 }
 
-func (g *group) add(name string, chappe, floor float64) *figure {
-	f := g.addAlone(name, chappe)
-	f.Floor = &floor
-	return f
-}
-
 func (g *group) addAlone(name string, chappe float64) *figure {
 	f := &figure{Name: name, Chappe: chappe}
 	g.Figures = append(g.Figures, f)
 	return f
 }
 
-func (f *figure) want(wanted string, met bool) { f.Wanted, f.Met = wanted, &met }
+func (w *wish) want(wanted string, met bool) { w.Wanted, w.Met = wanted, &met }
 
-// judge enters the verdicts on a scenario. The floor's says that the generator can
-// be believed.
-func (r *report) judge(scenario string, chappe, floor verdict) {
-	r.judgeAlone(scenario, chappe)
-	r.Verdicts = append(r.Verdicts, judgment{scenario, "floor", floor})
+// wantShare wants at least so much of what a floor does, and nothing where that was not
+// measured.
+func (f *figure) wantShare(floor string, least float64) *figure {
+	for _, b := range f.Floors {
+		if b.Floor == floor {
+			b.want(fmt.Sprintf(">= %.0f %%", 100*least), f.Chappe >= least*b.Value)
+		}
+	}
+	return f
 }
 
 func (r *report) judgeAlone(scenario string, chappe verdict) {
@@ -78,52 +88,6 @@ func (r *report) kept() bool {
 		}
 	}
 	return true
-}
-
-// print writes the report for people. An output that cannot be written to has
-// nobody who could be told.
-func (r *report) print(out io.Writer) {
-	fmt.Fprintf(out, "%s\n\n", r.Machine)
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "figure\tChappe\tfloor\tratio\twanted\tmet?")
-	for _, g := range r.Groups {
-		fmt.Fprintf(table, "%s: %s\n", g.Scenario, g.Description)
-		for _, f := range g.Figures {
-			fmt.Fprintln(table, f.line())
-		}
-	}
-	_ = table.Flush()
-	fmt.Fprintln(out)
-	for _, j := range r.Verdicts {
-		fmt.Fprintf(out, "%s, %s: %s\n", j.Scenario, j.Server, j.verdict)
-	}
-}
-
-func (f *figure) line() string {
-	floor, ratio, met := "-", "-", ""
-	if f.Floor != nil {
-		floor = number(*f.Floor)
-		if *f.Floor != 0 {
-			ratio = fmt.Sprintf("%.2f", f.Chappe / *f.Floor)
-		}
-	}
-	if f.Met != nil {
-		met = map[bool]string{true: "yes", false: "NO"}[*f.Met]
-	}
-	return strings.Join([]string{"  " + f.Name, number(f.Chappe), floor, ratio, f.Wanted, met}, "\t")
-}
-
-// number writes a figure with about three digits that mean something.
-func number(x float64) string {
-	switch {
-	case x >= 100:
-		return fmt.Sprintf("%.0f", x)
-	case x >= 10:
-		return fmt.Sprintf("%.1f", x)
-	case x >= 1:
-		return fmt.Sprintf("%.2f", x)
-	}
-	return fmt.Sprintf("%.3f", x)
 }
 
 // write writes the report for programs.

@@ -49,6 +49,9 @@ func (r result) perMessage(used time.Duration) float64 {
 	return milliseconds(used) / float64(max(r.delivered, 1))
 }
 
+// cpuPerMessage is that of the one server, where there is but one.
+func (r result) cpuPerMessage() float64 { return r.perMessage(r.cpu.senders) }
+
 // backlogSeconds is how long the backlog takes at the speed that was measured. Where
 // nothing was delivered, one message is taken for that: JSON knows no infinity.
 func (r result) backlogSeconds() float64 {
@@ -57,6 +60,10 @@ func (r result) backlogSeconds() float64 {
 
 // latency gives a percentile of the time from send to sync, in milliseconds.
 func (r result) latency(p float64) float64 { return milliseconds(percentile(r.latencies, p)) }
+
+func (r result) judged() verdict { return r.verdict }
+
+func (r result) sorted() []time.Duration { return r.latencies }
 
 // sortedLatencies are those of all receivers. They are read when the receivers have
 // ended.

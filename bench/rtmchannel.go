@@ -32,24 +32,24 @@ func (b *bench) rtmChannels(ctx context.Context) error {
 }
 
 func (b *bench) rtmChannel(ctx context.Context, members int) error {
-	var floor, chappe fanning
-	for round := range rtmRounds {
-		name := fmt.Sprintf("%s-%d-%d", rtmChannelScenario, members, round+1)
-		f, c, err := bothRTM(ctx, b, name, func(ctx context.Context, p *process) (fanning, error) { return b.fanOut(ctx, p, members) })
-		if err != nil {
-			return err
-		}
-		floor, chappe = floor.plus(f), chappe.plus(c)
+	c, err := inTurns(b.turns(rtmRounds), func(turn int) (comparison[fanning], error) {
+		name := fmt.Sprintf("%s-%d-%d", rtmChannelScenario, members, turn)
+		return bothRTM(ctx, b, name, func(ctx context.Context, p *process) (fanning, error) { return b.fanOut(ctx, p, members) })
+	})
+	if err != nil {
+		return err
 	}
-	b.report.judge(fmt.Sprintf("%s of %d", rtmChannelScenario, members), chappe.verdict, floor.verdict)
+	c.judge(&b.report, fmt.Sprintf("%s of %d", rtmChannelScenario, members), func(f fanning) verdict { return f.verdict })
 	group := b.report.group(rtmChannelScenario, "%d sessions in one channel, %d publishers, half of them by REST, %d-byte payloads", members, rtmPublishers, b.size)
-	group.add("deliveries/s", chappe.full.unitsPerSecond(), floor.full.unitsPerSecond()).
-		want(">= 70 % of the floor's", chappe.full.unitsPerSecond() >= 0.7*floor.full.unitsPerSecond())
-	group.add("server CPU per delivery, µs", chappe.full.cpuPerUnit(), floor.full.cpuPerUnit())
-	group.add("publish to last member p50, ms", chappe.full.latency(50), floor.full.latency(50))
-	group.add("publish to last member p99, ms", chappe.full.latency(99), floor.full.latency(99))
-	group.add("one publisher: publish to last member p50, ms", chappe.alone.latency(50), floor.alone.latency(50))
-	group.add("one publisher: publish to last member p99, ms", chappe.alone.latency(99), floor.alone.latency(99))
+	group.Variant = fmt.Sprint(members)
+	full := partOf(c, func(f fanning) tally { return f.full })
+	full.add(group, "deliveries/s", tally.unitsPerSecond).wantShare(hubFloor, 0.7)
+	full.add(group, "server CPU per delivery, µs", tally.cpuPerUnit)
+	full.add(group, "publish to last member p50, ms", percentileOf(tally.sorted, 50))
+	full.add(group, "publish to last member p99, ms", percentileOf(tally.sorted, 99))
+	alone := partOf(c, func(f fanning) tally { return f.alone })
+	alone.add(group, "one publisher: publish to last member p50, ms", percentileOf(tally.sorted, 50))
+	alone.add(group, "one publisher: publish to last member p99, ms", percentileOf(tally.sorted, 99))
 	return nil
 }
 
@@ -58,12 +58,13 @@ func (b *bench) fanOut(ctx context.Context, p *process, members int) (f fanning,
 	if err != nil {
 		return f, err
 	}
+	measured := b.measured / time.Duration(b.turns(rtmRounds))
 	publish := func(ctx context.Context, worker, _ int) (int, error) { return c.publish(ctx, worker) }
 	if err = c.join(ctx); err == nil {
-		f.full, err = b.workFor(ctx, p, rtmPublishers, b.measured/rtmRounds, publish)
+		f.full, err = b.workFor(ctx, p, rtmPublishers, measured, publish)
 	}
 	if err == nil {
-		f.alone, err = b.workFor(ctx, p, 1, b.measured/rtmRounds/2, publish)
+		f.alone, err = b.workFor(ctx, p, 1, measured/2, publish)
 	}
 	if err == nil {
 		err = pause(ctx, time.Second) // what comes twice may come late

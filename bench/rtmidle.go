@@ -10,16 +10,14 @@ const rtmIdleScenario = "rtm-idle"
 // rtmIdle measures what a server needs for each session in which nothing happens but
 // that its client says every keepAliveEvery that it is there.
 func (b *bench) rtmIdle(ctx context.Context) error {
-	floor, chappe, err := bothRTM(ctx, b, rtmIdleScenario, b.rtmFootprint)
+	c, err := bothRTM(ctx, b, rtmIdleScenario, b.rtmFootprint)
 	if err != nil {
 		return err
 	}
-	const kib, mib = 1 << 10, 1 << 20
-	b.report.judge(rtmIdleScenario, chappe.verdict, floor.verdict)
+	c.judge(&b.report, rtmIdleScenario, footprint.judged)
 	group := b.report.group(rtmIdleScenario, "%d sessions are logged in", b.sessions)
-	group.add("RSS after start, MiB", chappe.atRest/mib, floor.atRest/mib)
-	group.add("RSS per idle session, KiB", chappe.perPoll/kib, floor.perPoll/kib).
-		want("<= 45", chappe.perPoll <= 45*kib)
+	c.add(group, "RSS after start, MiB", footprint.mibAtRest)
+	c.add(group, "RSS per idle session, KiB", footprint.kibPerPoll).want("<= 45", c.chappe.kibPerPoll() <= 45)
 	return nil
 }
 

@@ -30,21 +30,19 @@ type waking struct {
 // wakeAll measures what one change costs in which very many are interested who wait.
 func (b *bench) wakeAll(ctx context.Context) error {
 	star, fans := people("star", 1, aloneServer), people("f", b.peers, aloneServer)
-	floor, chappe, err := both(ctx, b, wakeScenario, append(star, fans...),
+	c, err := both(ctx, b, wakeScenario, append(star, fans...),
 		func(ctx context.Context, p *process) (waking, error) { return b.wake(ctx, p, star[0], fans) })
 	if err != nil {
 		return err
 	}
-	b.report.judge(wakeScenario, chappe.verdict, floor.verdict)
+	c.judge(&b.report, wakeScenario, func(w waking) verdict { return w.verdict })
 	group := b.report.group(wakeScenario, "%d waiting users are interested in one, whose device gets another name, %d times", b.peers, wakes)
-	add := func(name string, of func(waking) []time.Duration, p float64) {
-		group.add(name, milliseconds(percentile(of(chappe), p)), milliseconds(percentile(of(floor), p)))
-	}
-	add("renaming the device p50, ms", func(w waking) []time.Duration { return w.renames }, 50)
-	add("renaming to end of a long poll p50, ms", func(w waking) []time.Duration { return w.each }, 50)
-	add("renaming to end of a long poll p99, ms", func(w waking) []time.Duration { return w.each }, 99)
-	add("renaming to end of the last long poll p50, ms", func(w waking) []time.Duration { return w.last }, 50)
-	add("renaming to end of the last long poll max, ms", func(w waking) []time.Duration { return w.last }, 100)
+	each, last := func(w waking) []time.Duration { return w.each }, func(w waking) []time.Duration { return w.last }
+	c.add(group, "renaming the device p50, ms", percentileOf(func(w waking) []time.Duration { return w.renames }, 50))
+	c.add(group, "renaming to end of a long poll p50, ms", percentileOf(each, 50))
+	c.add(group, "renaming to end of a long poll p99, ms", percentileOf(each, 99))
+	c.add(group, "renaming to end of the last long poll p50, ms", percentileOf(last, 50))
+	c.add(group, "renaming to end of the last long poll max, ms", percentileOf(last, 100))
 	return nil
 }
 
