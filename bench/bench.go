@@ -25,6 +25,7 @@ type bench struct {
 	options
 	dir    string // for everything that goes when it was measured
 	self   string // this program
+	server string // the program that is measured
 	report report
 	say    func(format string, args ...any)
 	// perSecond is what Chappe delivered in the local scenario, and federatedPerSecond
@@ -47,7 +48,7 @@ func runBench(ctx context.Context, o options) (err error) {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
-	if b.report.Machine, err = describe(b.dir, b.binary); err != nil {
+	if b.report.Machine, err = describe(b.dir, b.server); err != nil {
 		return err
 	}
 	all := b.dir
@@ -62,7 +63,7 @@ func runBench(ctx context.Context, o options) (err error) {
 
 // once measures what was asked for one time, and reports it.
 func (b *bench) once(ctx context.Context) error {
-	b.report = report{Machine: b.report.Machine}
+	b.report = report{Date: time.Now(), Machine: b.report.Machine}
 	err := b.scenarios(ctx)
 	if b.benchfmt {
 		b.report.printBenchmarks(os.Stdout)
@@ -79,15 +80,14 @@ func (b *bench) once(ctx context.Context) error {
 }
 
 // build builds the real binary, if none was given.
-func (b *bench) build(ctx context.Context) error {
+func (b *bench) build(ctx context.Context) (err error) {
 	if b.binary != "" {
-		path, err := filepath.Abs(b.binary) // or it would be looked for in PATH
-		b.binary = path
+		b.server, err = filepath.Abs(b.binary) // or it would be looked for in PATH
 		return err
 	}
 	b.say("building %s", chappePackage)
-	b.binary = filepath.Join(b.dir, "chappe")
-	command := exec.CommandContext(ctx, "go", "build", "-buildvcs=auto", "-o", b.binary, chappePackage)
+	b.server = filepath.Join(b.dir, "chappe")
+	command := exec.CommandContext(ctx, "go", "build", "-buildvcs=auto", "-o", b.server, chappePackage)
 	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("build %s: %w", chappePackage, err)
@@ -125,6 +125,7 @@ func (b *bench) scenarios(ctx context.Context) error {
 		{b.wants(rtmLatencyScenario), b.rtmLatency},
 		{b.wants(rtmChannelScenario), b.rtmChannels},
 		{b.wants(rtmIdleScenario), b.rtmIdle},
+		{b.wants(storeScenario), b.store},
 	} {
 		if !scenario.wanted {
 			continue
@@ -139,13 +140,17 @@ func (b *bench) scenarios(ctx context.Context) error {
 // both measures the floor and Chappe, one after the other, each in a process of
 // its own, Chappe with an empty database but for these users.
 func both[R any](ctx context.Context, b *bench, scenario string, users []person, measure func(context.Context, *process) (R, error)) (comparison[R], error) {
-	return inTurn(ctx, b, scenario, asFloor, func() (*process, error) { return b.startAlone(ctx, scenario, users) }, measure)
+	return inTurn(ctx, b, scenario, []string{asFloor}, func() (*process, error) { return b.startAlone(ctx, scenario, users) }, measure)
 }
 
-// inTurn measures a floor, which is this program as something, and then what is started.
-func inTurn[R any](ctx context.Context, b *bench, scenario, as string, startChappe func() (*process, error), measure func(context.Context, *process) (R, error)) (c comparison[R], err error) {
-	if !b.chappeOnly {
-		start := func() (*process, error) { return b.startFloor(ctx, as) }
+// inTurn measures floors, which are this program as something else, and then what is
+// started.
+func inTurn[R any](ctx context.Context, b *bench, scenario string, floors []string, startChappe func() (*process, error), measure func(context.Context, *process) (R, error)) (c comparison[R], err error) {
+	if b.chappeOnly {
+		floors = nil
+	}
+	for _, as := range floors {
+		start := func() (*process, error) { return b.startFloor(ctx, scenario, as) }
 		floor := floorRun[R]{name: floorName(as)}
 		if floor.did, err = measureOne(ctx, b, scenario, floor.name, start, measure); err != nil {
 			return c, err
@@ -170,12 +175,17 @@ func measureOne[R any](ctx context.Context, b *bench, scenario, name string, sta
 	return did, nil
 }
 
-func (b *bench) startFloor(ctx context.Context, as string) (*process, error) {
+// startFloor starts this program as something else, with a new folder.
+func (b *bench) startFloor(ctx context.Context, scenario, as string) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, floorName(as), address, b.self, "-as", as, "-listen", address)
+	dir := filepath.Join(b.dir, scenario+"-"+as)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	return start(ctx, floorName(as), address, b.self, "-as", as, "-listen", address, "-dir", dir)
 }
 
 // startAlone starts one Chappe with a database of its own.
@@ -195,7 +205,7 @@ func (b *bench) startAlone(ctx context.Context, scenario string, users []person)
 func (b *bench) startChappe(ctx context.Context, d *deployment, profileName string) (*process, error) {
 	name := "Chappe " + string(d.name)
 	if b.profile == "" {
-		return start(ctx, name, d.client, b.binary, "serve", "--config", d.configFile())
+		return start(ctx, name, d.client, b.server, "serve", "--config", d.configFile())
 	}
 	return start(ctx, name, d.client, b.self, "-as", asChappe, "-config", d.configFile(),
 		"-profile", filepath.Join(b.profile, profileName))

@@ -35,8 +35,8 @@ func (g *group) benchmark() string {
 // benchmarkUnit is the name with the unit at its beginning, as benchmarks have it:
 // "ms-send-to-sync-p50". It tells the figures of a line apart.
 func (f *figure) benchmarkUnit() string {
-	if i := strings.LastIndex(f.Name, ", "); i >= 0 {
-		return hyphened(f.Name[i+2:] + " " + f.Name[:i])
+	if bare := f.bareName(); bare != f.Name {
+		return hyphened(f.Unit + " " + bare)
 	}
 	return hyphened(f.Name)
 }

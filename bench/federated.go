@@ -22,7 +22,7 @@ func (b *bench) federated(ctx context.Context) error {
 	group := b.report.group(federatedScenario, "%d senders on one server, %d receivers on another", b.senders, b.receivers)
 	group.addAlone("PUT/s", r.acceptedPerSecond())
 	group.addAlone("delivered/s", r.deliveredPerSecond()).
-		want(">= 2500, 0 lost", r.deliveredPerSecond() >= 2500 && r.verdict.Lost == 0)
+		want(">= 3500, 0 lost", r.deliveredPerSecond() >= 3500 && r.verdict.Lost == 0)
 	group.addAlone("backlog when sending ends, messages", float64(r.backlog))
 	group.addAlone("backlog when sending ends, s of delivery", r.backlogSeconds()).
 		want("< 1", r.backlogSeconds() < 1)

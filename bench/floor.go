@@ -31,15 +31,19 @@ type box struct {
 	mu      sync.Mutex
 	pending []byte // events with commas between; guarded by mu
 	changed []byte // user IDs, quoted, with commas between; guarded by mu
-	handed  int    // responses that had anything; guarded by mu
+	added   int64  // messages so far; guarded by mu
 	// woken gets a value when there is something new.
 	woken chan struct{}
 }
 
 // serveFloor serves until ctx ends.
 func serveFloor(ctx context.Context, address string) error {
-	f := newFloor()
-	server := &http.Server{Addr: address, Handler: f}
+	return serveUntil(ctx, address, newFloor())
+}
+
+// serveUntil answers with a handler until ctx ends.
+func serveUntil(ctx context.Context, address string, handler http.Handler) error {
+	server := &http.Server{Addr: address, Handler: handler}
 	stopped := make(chan error, 1)
 	context.AfterFunc(ctx, func() { stopped <- server.Close() })
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
@@ -72,24 +76,35 @@ func (f *floor) box(localpart string) *box {
 	defer f.mu.Unlock()
 	b, ok := f.boxes[localpart]
 	if !ok {
-		b = &box{woken: make(chan struct{}, 1)}
+		b = newBox()
 		f.boxes[localpart] = b
 	}
 	return b
 }
 
-// put takes {"messages":{"@localpart:server":{"device":{...}}}} in this very form.
+func newBox() *box { return &box{woken: make(chan struct{}, 1)} }
+
 func (f *floor) put(w http.ResponseWriter, r *http.Request) {
+	localpart, content, ok := readSend(r)
+	if !ok {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	f.box(localpart).add(content)
+	_, _ = w.Write([]byte(`{}`)) // who hung up needs no answer
+}
+
+// readSend takes {"messages":{"@localpart:server":{"device":{...}}}} in this very form,
+// and gives the content without its first brace.
+func readSend(r *http.Request) (localpart string, content []byte, ok bool) {
 	body := make([]byte, r.ContentLength)
 	_, err := io.ReadFull(r.Body, body)
 	parts := bytes.SplitN(body, []byte(`":{`), 4)
 	if err != nil || len(parts) < 4 {
-		w.WriteHeader(http.StatusBadRequest)
-		return
+		return "", nil, false
 	}
-	localpart, _, _ := bytes.Cut(bytes.TrimPrefix(parts[1], []byte(`"@`)), []byte(":"))
-	f.box(string(localpart)).add(bytes.TrimSuffix(parts[3], []byte(`}}}`)))
-	_, _ = w.Write([]byte(`{}`)) // who hung up needs no answer
+	to, _, _ := bytes.Cut(bytes.TrimPrefix(parts[1], []byte(`"@`)), []byte(":"))
+	return string(to), bytes.TrimSuffix(parts[3], []byte(`}}}`)), true
 }
 
 // add takes a content without its first brace.
@@ -101,6 +116,7 @@ func (b *box) add(content []byte) {
 	b.pending = append(b.pending, `{"content":{`...)
 	b.pending = append(b.pending, content...)
 	b.pending = append(b.pending, '}')
+	b.added++
 	b.mu.Unlock()
 	b.wake()
 }
@@ -125,6 +141,14 @@ func (b *box) wake() {
 
 // sync hands out what there is, and waits for it if it was told to.
 func (b *box) sync(w http.ResponseWriter, r *http.Request) {
+	if response, ok := b.await(r); ok {
+		_, _ = w.Write(response) // who hung up needs no answer
+	}
+}
+
+// await takes what there is, and waits for it if it was told to, unless the client hangs
+// up.
+func (b *box) await(r *http.Request) (response []byte, ok bool) {
 	_, digits, _ := strings.Cut(r.URL.RawQuery, "timeout=")
 	timeout, _ := strconv.Atoi(digits) // 0: do not wait
 	response, found := b.take()
@@ -137,23 +161,22 @@ func (b *box) sync(w http.ResponseWriter, r *http.Request) {
 			case <-timer.C:
 				ended = true
 			case <-r.Context().Done():
-				return
+				return nil, false
 			}
 		}
 	}
-	_, _ = w.Write(response) // who hung up needs no answer
+	return response, true
 }
 
-// take writes the response and tells whether it has anything.
+// take writes the response and tells whether it has anything. Its token is how many
+// messages the box has handed out.
 func (b *box) take() (response []byte, found bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if found = len(b.pending)+len(b.changed) > 0; found {
-		b.handed++
-	}
+	found = len(b.pending)+len(b.changed) > 0
 	response = make([]byte, 0, len(b.pending)+len(b.changed)+96)
 	response = append(response, `{"next_batch":"`...)
-	response = strconv.AppendInt(response, int64(b.handed), 10)
+	response = strconv.AppendInt(response, b.added, 10)
 	response = append(response, `","to_device":{"events":[`...)
 	response = append(response, b.pending...)
 	response = append(response, `]},"device_lists":{"changed":[`...)

@@ -35,8 +35,8 @@ func (b *bench) idlePolls(ctx context.Context) error {
 	}
 	c.judge(&b.report, idleScenario, footprint.judged)
 	group := b.report.group(idleScenario, "%d devices wait in /sync, each on its own connection", b.idle)
-	c.add(group, "RSS after start, MiB", footprint.mibAtRest).want("<= 40", c.chappe.mibAtRest() <= 40)
-	c.add(group, "RSS per idle long poll, KiB", footprint.kibPerPoll).want("<= 40", c.chappe.kibPerPoll() <= 40)
+	c.add(group, "RSS after start, MiB", footprint.mibAtRest).want("<= 35", c.chappe.mibAtRest() <= 35)
+	c.add(group, "RSS per idle long poll, KiB", footprint.kibPerPoll).want("<= 32", c.chappe.kibPerPoll() <= 32)
 	return nil
 }
 

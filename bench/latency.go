@@ -23,8 +23,8 @@ func (b *bench) latency(ctx context.Context) error {
 	c.judge(&b.report, latencyScenario, result.judged)
 	group := b.report.group(latencyScenario, "the same, paced to %.0f messages a second in all", rate)
 	c.add(group, "delivered/s", result.deliveredPerSecond)
-	c.add(group, "send to sync p50, ms", percentileOf(result.sorted, 50))
-	c.add(group, "send to sync p99, ms", percentileOf(result.sorted, 99)).want("< 15", c.chappe.latency(99) < 15)
+	c.add(group, "send to sync p50, ms", percentileOf(result.sorted, 50)).want("<= 2", c.chappe.latency(50) <= 2)
+	c.add(group, "send to sync p99, ms", percentileOf(result.sorted, 99)).want("<= 10", c.chappe.latency(99) <= 10)
 	c.add(group, "send to sync max, ms", percentileOf(result.sorted, 100))
 	return nil
 }

@@ -41,8 +41,12 @@ func run(o options) error {
 	switch o.as {
 	case asFloor:
 		return serveFloor(ctx, o.listen)
+	case asDurable:
+		return serveDurable(ctx, o.listen, o.dir)
 	case asHub:
 		return serveHub(ctx, o.listen)
+	case asStore, asSQLite:
+		return fillStore(ctx, o)
 	case asChappe:
 		return serveProfiled(ctx, o.config, o.profile)
 	}

@@ -11,9 +11,12 @@ import (
 
 // The servers this program can be, rather than the benchmark.
 const (
-	asFloor  = "floor"
-	asHub    = "hub"
-	asChappe = "chappe"
+	asFloor   = "floor"
+	asDurable = "durable"
+	asHub     = "hub"
+	asChappe  = "chappe"
+	asStore   = "store"
+	asSQLite  = "sqlite"
 )
 
 const allScenarios = "all"
@@ -24,7 +27,8 @@ func scenarios() []string {
 		localScenario, latencyScenario, idleScenario,
 		federatedScenario, federatedLatencyScenario, drainScenario, deadScenario,
 		uploadScenario, queryScenario, claimScenario, listsScenario, wakeScenario, loginScenario,
-		rtmPeerScenario, rtmLatencyScenario, rtmChannelScenario, rtmIdleScenario, allScenarios,
+		rtmPeerScenario, rtmLatencyScenario, rtmChannelScenario, rtmIdleScenario,
+		storeScenario, allScenarios,
 	}
 }
 
@@ -78,8 +82,8 @@ func parseOptions(args []string) (options, error) {
 	flags.BoolVar(&o.chappeOnly, "chappe-only", false, "leave the floors out")
 	flags.BoolVar(&o.benchfmt, "benchfmt", false, "print Chappe's figures as Go benchmarks, for benchstat, instead of the table")
 	flags.IntVar(&o.count, "count", 1, "how often to measure; more than once, each time is one run of -for, instead of several in turn with the floor")
-	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor, hub or chappe")
-	flags.StringVar(&o.listen, "listen", "", "with -as floor or hub: host:port")
+	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor, durable, hub or chappe, or store or sqlite")
+	flags.StringVar(&o.listen, "listen", "", "with -as floor, durable or hub: host:port")
 	flags.StringVar(&o.config, "config", "", "with -as chappe: its configuration")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -108,6 +112,8 @@ func (o options) check() error {
 		return errors.New("-count: want at least 1")
 	case o.count > 1 && o.json != "":
 		return errors.New("-json: it holds one run, not the several of -count")
+	case o.binary != "" && o.scenario == storeScenario:
+		return errors.New("-binary: the store scenario measures what is built into this program")
 	case o.binary != "" && o.profile != "":
 		return errors.New("-profile: what runs inside this program is no -binary")
 	case o.rate < 0:

@@ -32,6 +32,7 @@ func TestMistakesOnTheCommandLineAreRefused(t *testing.T) {
 		{"-count", "0"},
 		{"-count", "2", "-json", "figures.json"},
 		{"-binary", "chappe", "-profile", "profiles"},
+		{"-binary", "chappe", "-scenario", "store"},
 		{"local"},
 	} {
 		if _, err := parseOptions(bad); err == nil {

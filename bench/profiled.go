@@ -23,10 +23,9 @@ const (
 	blockInterval = 10 * time.Millisecond
 )
 
-// serveProfiled is a Chappe that serves until ctx ends and then leaves
-// prefix.cpu.pprof, prefix.allocs.pprof, prefix.mutex.pprof and prefix.block.pprof. The
-// server itself has no door for profilers.
-func serveProfiled(ctx context.Context, configFile, prefix string) (err error) {
+// serveProfiled is a Chappe that serves until ctx ends. The server itself has no door
+// for profilers.
+func serveProfiled(ctx context.Context, configFile, prefix string) error {
 	cfg, err := config.Load(configFile)
 	if err != nil {
 		return err
@@ -37,6 +36,12 @@ func serveProfiled(ctx context.Context, configFile, prefix string) (err error) {
 	if err != nil {
 		return err
 	}
+	return profiled(prefix, func() error { return s.Run(ctx) })
+}
+
+// profiled does something and then leaves prefix.cpu.pprof, prefix.allocs.pprof,
+// prefix.mutex.pprof and prefix.block.pprof.
+func profiled(prefix string, do func() error) error {
 	cpu, err := os.Create(prefix + ".cpu.pprof")
 	if err != nil {
 		return fmt.Errorf("make the CPU profile: %w", err)
@@ -46,7 +51,7 @@ func serveProfiled(ctx context.Context, configFile, prefix string) (err error) {
 	}
 	runtime.SetMutexProfileFraction(mutexFraction)
 	runtime.SetBlockProfileRate(int(blockInterval.Nanoseconds()))
-	err = s.Run(ctx)
+	err = do()
 	pprof.StopCPUProfile()
 	err = errors.Join(err, cpu.Close())
 	for _, name := range []string{"allocs", "mutex", "block"} {

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
+	"time"
 )
 
 // A report is everything a run found out.
 type report struct {
+	Date     time.Time  `json:"date"` // when it began
 	Machine  machine    `json:"machine"`
 	Groups   []*group   `json:"scenarios"`
 	Verdicts []judgment `json:"verdicts"`
@@ -26,6 +29,7 @@ type group struct {
 type figure struct {
 	// Name ends with the unit, after a comma; a rate is its own.
 	Name   string    `json:"figure"`
+	Unit   string    `json:"unit,omitempty"`
 	Chappe float64   `json:"chappe"`
 	Floors []*beside `json:"floors,omitempty"` // none where there is no floor
 	wish
@@ -58,9 +62,29 @@ func (r *report) group(scenario, description string, args ...any) *group {
 }
 
 func (g *group) addAlone(name string, chappe float64) *figure {
-	f := &figure{Name: name, Chappe: chappe}
+	f := &figure{Name: name, Unit: unit(name), Chappe: chappe}
 	g.Figures = append(g.Figures, f)
 	return f
+}
+
+// unit finds the unit in a figure's name, "" where it has none.
+func unit(name string) string {
+	if i := strings.LastIndex(name, ", "); i >= 0 {
+		return name[i+2:]
+	}
+	rate, _, _ := strings.Cut(name, " ")
+	if strings.HasSuffix(rate, "/s") {
+		return rate
+	}
+	return ""
+}
+
+// bareName is the name without what comes behind the comma.
+func (f *figure) bareName() string {
+	if i := strings.LastIndex(f.Name, ", "); i >= 0 {
+		return f.Name[:i]
+	}
+	return f.Name
 }
 
 func (w *wish) want(wanted string, met bool) { w.Wanted, w.Met = wanted, &met }

@@ -32,7 +32,7 @@ func rtmPath(uid, endpoint string) string {
 
 // bothRTM measures the hub and Chappe, like both.
 func bothRTM[R any](ctx context.Context, b *bench, scenario string, measure func(context.Context, *process) (R, error)) (comparison[R], error) {
-	return inTurn(ctx, b, scenario, asHub, func() (*process, error) {
+	return inTurn(ctx, b, scenario, []string{asHub}, func() (*process, error) {
 		d, err := newDeployment(filepath.Join(b.dir, scenario), aloneServer)
 		if err != nil {
 			return nil, err
