@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -159,46 +160,52 @@ type storedRow struct {
 	event    []byte
 }
 
-// insert inserts the same rows by statements alone.
+// An inserter inserts the rows by statements alone.
+type inserter struct {
+	db                         *rawDB
+	remember, deliver, advance *rawStmt
+	at, position               int64
+}
+
+// insert inserts the same rows as accept.
 func (s *stock) insert(context.Context) (filling, error) {
 	db, err := openRaw(s.path)
 	if err != nil {
 		return filling{}, err
 	}
-	var remember, deliver, advance *rawStmt
+	i := &inserter{db: db, at: time.Now().UnixMilli()}
 	err = db.prepareAll(map[string]**rawStmt{
-		`INSERT INTO client_requests (inbox, request, at) VALUES (?, ?, ?)`:            &remember,
-		`INSERT INTO inboxes (inbox, position, event, expires) VALUES (?, ?, ?, NULL)`: &deliver,
-		`UPDATE this SET head = ?`: &advance,
+		`INSERT INTO client_requests (inbox, request, at) VALUES (?, ?, ?)`:            &i.remember,
+		`INSERT INTO inboxes (inbox, position, event, expires) VALUES (?, ?, ?, NULL)`: &i.deliver,
+		`UPDATE this SET head = ?`: &i.advance,
 	})
 	if err != nil {
 		return filling{}, errors.Join(err, db.close())
 	}
-	rows, at, position := s.rows(), time.Now().UnixMilli(), int64(0)
+	rows := s.rows()
 	f, err := s.measure(func() error {
-		for len(rows) > 0 {
-			group := rows[:min(maxCommit, len(rows))]
-			rows = rows[len(group):]
-			err := db.inTransaction(func() error {
-				for _, row := range group {
-					position++
-					err := remember.exec(int64(row.from), row.request, at)
-					if err == nil {
-						err = deliver.exec(int64(row.to), position, row.event)
-					}
-					if err != nil {
-						return err
-					}
-				}
-				return advance.exec(position)
-			})
-			if err != nil {
+		for group := range slices.Chunk(rows, maxCommit) {
+			if err := db.inTransaction(func() error { return i.insert(group) }); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return f, errors.Join(err, db.close())
+}
+
+func (i *inserter) insert(rows []storedRow) error {
+	for _, row := range rows {
+		i.position++
+		err := i.remember.exec(int64(row.from), row.request, i.at)
+		if err == nil {
+			err = i.deliver.exec(int64(row.to), i.position, row.event)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return i.advance.exec(i.position)
 }
 
 // rows are what all messages leave: the first of each sender, then the second, as they
