@@ -1,6 +1,9 @@
 # Short names for what is done often.
 
-# Flags for the benchmark: make bench BENCH="-scenario local -for 30s"
+# The benchmark measures everything, which takes about twenty minutes, and writes
+# bench/RESULTS.md. One scenario is only printed: make bench SCENARIO=local. Other flags
+# are in BENCH: make bench SCENARIO=local BENCH="-for 30s"
+SCENARIO =
 BENCH =
 
 # How long make simulate runs: make simulate FOR=10m; and its other flags, for
@@ -17,7 +20,7 @@ test:
 	go test ./...
 
 bench:
-	go run ./bench $(BENCH)
+	go run ./bench $(if $(SCENARIO)$(findstring -scenario,$(BENCH)),,-results bench) $(if $(SCENARIO),-scenario $(SCENARIO)) $(BENCH)
 
 # Federations with everything going wrong, seed after seed.
 simulate:

@@ -73,6 +73,9 @@ func (b *bench) once(ctx context.Context) error {
 	if b.json != "" {
 		err = errors.Join(err, b.report.write(b.json))
 	}
+	if b.results != "" && err == nil {
+		err = b.report.writeResults(b.results)
+	}
 	if err == nil && !b.report.kept() {
 		err = errors.New("something was lost, duplicated or out of order")
 	}

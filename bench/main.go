@@ -3,7 +3,8 @@
 // prints what it cost. Beside it, as the floor, it puts the least that could answer
 // the same requests (see floor.go, and hub.go for RTM), driven by the same generator.
 //
-//	go run ./bench                        # everything, about fifteen minutes
+//	make bench                            # everything, about twenty minutes; writes RESULTS.md
+//	make bench SCENARIO=local             # one scenario, only printed
 //	go run ./bench -scenario local -for 30s
 //	taskset -c 0,1 go run ./bench         # the wanted figures are for two cores
 //

@@ -48,6 +48,7 @@ type options struct {
 	sessions           int // of RTM users
 	dir                string
 	json               string
+	results            string // a folder, "" for none
 	profile            string
 	binary             string // of the server; "" until it is built
 	chappeOnly         bool   // without the floors
@@ -77,6 +78,7 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.sessions, "sessions", 10_000, "RTM sessions that are idle, or in one channel, and a tenth of them in another run: a multiple of 10")
 	flags.StringVar(&o.dir, "dir", "", "where to keep the databases meanwhile; empty: the system's temporary folder")
 	flags.StringVar(&o.json, "json", "", "write the figures to this file, too")
+	flags.StringVar(&o.results, "results", "", "write RESULTS.md, results.json and charts to this folder, too")
 	flags.StringVar(&o.profile, "profile", "", "run Chappe inside this program and write its CPU, allocation, mutex and block profiles to this folder")
 	flags.StringVar(&o.binary, "binary", "", "measure this build of Chappe, instead of building one")
 	flags.BoolVar(&o.chappeOnly, "chappe-only", false, "leave the floors out")
@@ -110,8 +112,8 @@ func (o options) check() error {
 		return errors.New("-for: want a time to measure")
 	case o.count < 1:
 		return errors.New("-count: want at least 1")
-	case o.count > 1 && o.json != "":
-		return errors.New("-json: it holds one run, not the several of -count")
+	case o.count > 1 && (o.json != "" || o.results != ""):
+		return errors.New("-json and -results: they hold one run, not the several of -count")
 	case o.binary != "" && o.scenario == storeScenario:
 		return errors.New("-binary: the store scenario measures what is built into this program")
 	case o.binary != "" && o.profile != "":

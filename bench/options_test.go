@@ -31,6 +31,7 @@ func TestMistakesOnTheCommandLineAreRefused(t *testing.T) {
 		{"-rate", "-1"},
 		{"-count", "0"},
 		{"-count", "2", "-json", "figures.json"},
+		{"-count", "2", "-results", "bench"},
 		{"-binary", "chappe", "-profile", "profiles"},
 		{"-binary", "chappe", "-scenario", "store"},
 		{"local"},
