@@ -8,6 +8,8 @@
 //	go run ./bench -scenario local -for 30s
 //	taskset -c 0,1 go run ./bench         # the wanted figures are for two cores
 //
+// With -hs URL it drives a homeserver that is there already, of any make (see hs.go).
+//
 // It needs Linux: processor time and memory are read from /proc.
 package main
 
@@ -50,6 +52,9 @@ func run(o options) error {
 		return fillStore(ctx, o)
 	case asChappe:
 		return serveProfiled(ctx, o.config, o.profile)
+	}
+	if o.hs != "" {
+		return runHomeserver(ctx, o, os.Stdout)
 	}
 	return runBench(ctx, o)
 }

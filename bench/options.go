@@ -55,6 +55,9 @@ type options struct {
 	benchfmt           bool
 	count              int // how often all is measured
 
+	hs                  string // the URL of a server that is there already, "" for none
+	accounts, tokenFile string
+
 	// For a process that is one of the servers.
 	as, listen, config string
 }
@@ -87,7 +90,11 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor, durable, hub or chappe, or store or sqlite")
 	flags.StringVar(&o.listen, "listen", "", "with -as floor, durable or hub: host:port")
 	flags.StringVar(&o.config, "config", "", "with -as chappe: its configuration")
+	o.addHomeserver(flags)
 	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if err := o.settleHomeserver(flags); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 {
