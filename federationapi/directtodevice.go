@@ -3,8 +3,6 @@ package federationapi
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/chappe-im/chappe/internal/canonicaljson"
@@ -25,11 +23,11 @@ const (
 //
 // https://spec.matrix.org/v1.15/server-server-api/#send-to-device-messaging
 func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad reason) {
-	content, ok := rawjson.Object(raw)
+	content, ok := pick(raw, "sender", "type", "message_id", "messages")
 	if !ok {
 		return send, badShape
 	}
-	sender, _ := rawjson.Text(content["sender"])
+	sender, _ := text(content[0])
 	var err error
 	if send.Sender, err = todevice.ParseUserID(sender); err != nil {
 		return send, badSender
@@ -37,16 +35,16 @@ func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad re
 	if send.Sender.Server != r.origin {
 		return send, foreignSender
 	}
-	if send.Type, ok = rawjson.Text(content["type"]); !ok || send.Type == "" || len(send.Type) > maxEventType {
+	if send.Type, ok = text(content[1]); !ok || send.Type == "" || len(send.Type) > maxEventType {
 		return send, badType
 	}
-	users, ok := rawjson.Object(content["messages"])
+	users, ok := rawjson.Members(content[3])
 	if !ok {
 		return send, badShape
 	}
-	send.MessageID = messageID(content["message_id"])
-	for _, user := range slices.Sorted(maps.Keys(users)) {
-		send.Messages = append(send.Messages, r.messagesTo(user, users[user])...)
+	send.MessageID = messageID(content[2])
+	for _, user := range users {
+		send.Messages = r.appendTo(send.Messages, user)
 	}
 	return send, ""
 }
@@ -54,36 +52,36 @@ func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad re
 // messageID reads the ID by which an EDU is told from its repetition. Without a
 // usable one the EDU is taken all the same: a message twice is better than none.
 func messageID(raw json.RawMessage) string {
-	id, _ := rawjson.Text(raw)
+	id, _ := text(raw)
 	if utf8.RuneCountInString(id) > maxMessageID {
 		return ""
 	}
 	return id
 }
 
-// messagesTo reads the messages to one user, by device.
-func (r *reader) messagesTo(user string, raw json.RawMessage) (messages []todevice.Message) {
-	to, err := todevice.ParseUserID(user)
+// appendTo reads the messages to one user, by device, behind those to others.
+func (r *reader) appendTo(messages []todevice.Message, user rawjson.Member) []todevice.Message {
+	to, err := todevice.ParseUserID(user.Name)
 	if err != nil {
 		r.droppedMessages = append(r.droppedMessages, badRecipient)
-		return nil
+		return messages
 	}
 	if to.Server != r.local {
 		r.droppedMessages = append(r.droppedMessages, foreignRecipient)
-		return nil
+		return messages
 	}
-	devices, ok := rawjson.Object(raw)
+	devices, ok := rawjson.Members(user.Value)
 	if !ok {
 		r.droppedMessages = append(r.droppedMessages, badShape)
-		return nil
+		return messages
 	}
-	for _, device := range slices.Sorted(maps.Keys(devices)) {
-		content, bad := readContent(devices[device])
+	for _, device := range devices {
+		content, bad := readContent(device.Value)
 		if bad != "" {
 			r.droppedMessages = append(r.droppedMessages, bad)
 			continue
 		}
-		messages = append(messages, todevice.Message{To: to, Device: device, Content: content})
+		messages = append(messages, todevice.Message{To: to, Device: device.Name, Content: content})
 	}
 	return messages
 }

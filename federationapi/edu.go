@@ -5,7 +5,6 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
-	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -41,13 +40,13 @@ type reader struct {
 // that means nothing without rooms is passed over.
 func (r *reader) read(edus []json.RawMessage) {
 	for _, raw := range edus {
-		edu, _ := rawjson.Object(raw)
-		kind, ok := rawjson.Text(edu["edu_type"])
+		edu, _ := pick(raw, "edu_type", "content")
+		kind, ok := text(edu[0])
 		if !ok {
 			r.droppedEDUs = append(r.droppedEDUs, badShape)
 			continue
 		}
-		if bad := r.readOne(kind, edu["content"]); bad != "" {
+		if bad := r.readOne(kind, edu[1]); bad != "" {
 			r.droppedEDUs = append(r.droppedEDUs, bad)
 		}
 	}

@@ -1,6 +1,7 @@
 package federationapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,7 +9,6 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
-	"github.com/chappe-im/chappe/internal/rawjson"
 )
 
 // The limits of a transaction.
@@ -50,38 +50,38 @@ func readSend(r *http.Request, body json.RawMessage) (transaction, error) {
 	return txn, err
 }
 
-// readTransaction reads the outer shape of a transaction. What is wrong with one
-// of its units is no concern of the others, and so none of it is looked at here.
+// readTransaction reads the outer shape of a transaction, which is valid JSON. What is
+// wrong with one of its units is no concern of the others, and so none of it is looked
+// at here.
 func readTransaction(body json.RawMessage) (transaction, error) {
-	members, ok := rawjson.Object(body)
+	members, ok := pick(bytes.TrimSpace(body), "origin", "pdus", "edus")
 	if !ok {
 		return transaction{}, httpapi.BadJSON("The body is not an object")
 	}
 	var txn transaction
 	var err error
-	if raw, given := members["origin"]; given {
-		origin, ok := rawjson.Text(raw)
+	if members[0] != nil {
+		origin, ok := text(members[0])
 		if !ok || origin == "" {
 			return transaction{}, httpapi.BadJSON("origin is not a server name")
 		}
 		txn.origin = spec.ServerName(origin)
 	}
-	if txn.pdus, err = units(members, "pdus", maxPDUs); err != nil {
+	if txn.pdus, err = units(members[1], "pdus", maxPDUs); err != nil {
 		return transaction{}, err
 	}
-	if txn.edus, err = units(members, "edus", maxEDUs); err != nil {
+	if txn.edus, err = units(members[2], "edus", maxEDUs); err != nil {
 		return transaction{}, err
 	}
 	return txn, nil
 }
 
 // units reads a list that may be missing.
-func units(members map[string]json.RawMessage, name string, limit int) ([]json.RawMessage, error) {
-	raw, given := members[name]
-	if !given || string(raw) == "null" {
+func units(raw json.RawMessage, name string, limit int) ([]json.RawMessage, error) {
+	if raw == nil || string(raw) == "null" {
 		return nil, nil
 	}
-	items, ok := rawjson.List(raw)
+	items, ok := list(raw)
 	if !ok {
 		return nil, httpapi.BadJSON(name + " is not a list")
 	}
@@ -106,8 +106,8 @@ type pduResult struct {
 func answerTo(pdus []json.RawMessage) sendAnswer {
 	answer := sendAnswer{PDUs: map[string]pduResult{}}
 	for _, raw := range pdus {
-		pdu, _ := rawjson.Object(raw)
-		if id, ok := rawjson.Text(pdu["event_id"]); ok && len(id) <= maxEventID {
+		pdu, _ := pick(raw, "event_id")
+		if id, ok := text(pdu[0]); ok && len(id) <= maxEventID {
 			answer.PDUs[id] = pduResult{Error: "unknown room: this server has no rooms"}
 		}
 	}

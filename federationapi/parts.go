@@ -1,0 +1,147 @@
+package federationapi
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/chappe-im/chappe/internal/rawjson"
+)
+
+// What is in this file reads JSON that was found to be valid, as the body of a request
+// is before anything is read of it. It checks no grammar again, at no level, and copies
+// nothing: what it gives are parts of the body. It reads them as [rawjson] does: names as
+// they are written, and of equal names the last counts.
+
+// maxPicked is how many members pick finds at most.
+const maxPicked = 4
+
+// pick gives the values that an object has under these names, nil where it has none. It
+// tells whether the part is an object.
+func pick(raw json.RawMessage, names ...string) (values [maxPicked]json.RawMessage, ok bool) {
+	if len(raw) == 0 || raw[0] != '{' {
+		return values, false
+	}
+	for at := next(raw, 1); raw[at] != '}'; {
+		name, value, end := memberAt(raw, at)
+		for i := range names {
+			if isText(name, names[i]) {
+				values[i] = value
+			}
+		}
+		at = next(raw, end)
+	}
+	return values, true
+}
+
+// list gives the items of an array. It tells whether the part is one.
+func list(raw json.RawMessage) (items []json.RawMessage, ok bool) {
+	if len(raw) == 0 || raw[0] != '[' {
+		return nil, false
+	}
+	items = []json.RawMessage{}
+	for at := next(raw, 1); raw[at] != ']'; {
+		end := valueEnd(raw, at)
+		items = append(items, raw[at:end:end])
+		at = next(raw, end)
+	}
+	return items, true
+}
+
+// text reads a string and tells whether the part is one.
+func text(raw json.RawMessage) (string, bool) {
+	if len(raw) == 0 || raw[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		return rawjson.Text(raw)
+	}
+	return string(raw[1 : len(raw)-1]), true
+}
+
+// isText tells whether a part is a string of these letters.
+func isText(raw json.RawMessage, want string) bool {
+	if len(raw) == len(want)+2 && raw[0] == '"' && string(raw[1:len(raw)-1]) == want {
+		return true
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return false
+	}
+	got, ok := rawjson.Text(raw)
+	return ok && got == want
+}
+
+// memberAt gives the member that begins at a place, its name as a string in quotes, and
+// where it ends.
+func memberAt(raw []byte, at int) (name, value json.RawMessage, end int) {
+	nameEnd := stringEnd(raw, at)
+	begin := skipSpace(raw, skipSpace(raw, nameEnd)+1) // the colon
+	end = valueEnd(raw, begin)
+	return raw[at:nameEnd], raw[begin:end:end], end
+}
+
+// next gives where the next member or item begins, or the bracket that ends them.
+func next(raw []byte, at int) int {
+	at = skipSpace(raw, at)
+	if raw[at] == ',' {
+		at = skipSpace(raw, at+1)
+	}
+	return at
+}
+
+func skipSpace(raw []byte, at int) int {
+	for raw[at] <= ' ' {
+		at++
+	}
+	return at
+}
+
+// valueEnd gives where the value ends that begins at a place.
+func valueEnd(raw []byte, at int) int {
+	for depth := 0; ; {
+		switch raw[at] {
+		case '"':
+			at = stringEnd(raw, at)
+		case '{', '[':
+			depth++
+			at++
+		case '}', ']':
+			depth--
+			at++
+		case ',', ':', ' ', '\t', '\r', '\n':
+			at++
+			continue // only between what is nested
+		default:
+			at = wordEnd(raw, at)
+		}
+		if depth == 0 {
+			return at
+		}
+	}
+}
+
+// stringEnd gives where the string ends that begins at a place.
+func stringEnd(raw []byte, at int) int {
+	for {
+		at++
+		at += bytes.IndexByte(raw[at:], '"')
+		escapes := 0
+		for raw[at-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return at + 1
+		}
+	}
+}
+
+// wordEnd gives where a number, true, false or null ends.
+func wordEnd(raw []byte, at int) int {
+	for at < len(raw) {
+		switch raw[at] {
+		case ',', ']', '}', ' ', '\t', '\r', '\n':
+			return at
+		}
+		at++
+	}
+	return at
+}

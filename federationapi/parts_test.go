@@ -1,0 +1,69 @@
+package federationapi
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzParts holds what reads parts of valid JSON without a check to what the reader of
+// encoding/json finds in them: it must not be possible to sign one thing and have
+// another read.
+func FuzzParts(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `[]`, `""`, `null`, `-1.5e3`, `"\\\""`, `{"a":1,"\u0061":[2,"]"],"b":{"c":{}}}`,
+		"\t{ \"a\" : [ 1 , true ,\r\n null ] , \"b}\" : \"{\\\"\" }", `["\\",[[],{}],"\ud800"]`, `{"":{"":""}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !utf8.Valid(raw) || !json.Valid(raw) {
+			return // refused before
+		}
+		compareParts(t, part(t, raw))
+	})
+}
+
+// part gives a value as it stands in what is around it.
+func part(t *testing.T, raw []byte) json.RawMessage {
+	items, ok := list(json.RawMessage("[" + string(raw) + "]"))
+	if !ok || len(items) != 1 {
+		t.Fatalf("[%q] is %d items", raw, len(items))
+	}
+	return items[0]
+}
+
+func compareParts(t *testing.T, raw json.RawMessage) {
+	var wantText *string
+	isText := json.Unmarshal(raw, &wantText) == nil && wantText != nil
+	if got, ok := text(raw); ok != isText || ok && got != *wantText {
+		t.Fatalf("text(%q) = %q, %v", raw, got, ok)
+	}
+	var wantList []json.RawMessage
+	isList := json.Unmarshal(raw, &wantList) == nil && wantList != nil
+	gotList, ok := list(raw)
+	if ok != isList || !slices.EqualFunc(gotList, wantList, same) {
+		t.Fatalf("list(%q) = %q, %v; want %q, %v", raw, gotList, ok, wantList, isList)
+	}
+	var want map[string]json.RawMessage
+	isObject := json.Unmarshal(raw, &want) == nil && want != nil
+	if _, ok := pick(raw); ok != isObject {
+		t.Fatalf("%q: an object? %v", raw, ok)
+	}
+	for name, value := range want {
+		picked, ok := pick(raw, "none", name)
+		_, hasNone := want["none"]
+		if !ok || !same(picked[1], value) || (picked[0] != nil) != hasNone {
+			t.Fatalf("pick(%q, %q) = %q, %v; want %q", raw, name, picked, ok, value)
+		}
+	}
+	for _, inside := range gotList {
+		compareParts(t, inside)
+	}
+	for _, inside := range want {
+		compareParts(t, inside)
+	}
+}
+
+func same(a, b json.RawMessage) bool { return string(a) == string(b) }
