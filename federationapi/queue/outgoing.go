@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/federationapi/remote"
-	"github.com/chappe-im/chappe/internal/canonicaljson"
+	"github.com/chappe-im/chappe/federationapi/signing"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -67,24 +68,32 @@ func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 }
 
-// transactionBody writes a transaction as it goes out. The same transaction yields
-// the same bytes, so that a repetition is one.
+// transactionBody writes a transaction as it goes out, in canonical form, so that what
+// is signed is what is sent. The same transaction yields the same bytes, so that a
+// repetition is one.
 //
 // https://spec.matrix.org/v1.15/server-server-api/#put_matrixfederationv1sendtxnid
 func transactionBody(txn todevice.Transaction, origin spec.ServerName) (json.RawMessage, error) {
-	body, err := json.Marshal(struct {
-		EDUs    []json.RawMessage `json:"edus"`
-		Origin  spec.ServerName   `json:"origin"`
-		Created int64             `json:"origin_server_ts"`
-		PDUs    []struct{}        `json:"pdus"`
-	}{txn.EDUs, origin, txn.Created.UnixMilli(), []struct{}{}})
-	if err == nil {
-		body, err = canonicaljson.Encode(body)
+	size := envelopeBytes
+	for _, edu := range txn.EDUs {
+		size += len(edu) + len(",")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("write transaction %s: %w", txn.ID, err)
+	body := append(make([]byte, 0, size), `{"edus":[`...)
+	for i, edu := range txn.EDUs {
+		canonical, err := signing.Canonical(edu)
+		if err != nil {
+			return nil, fmt.Errorf("write transaction %s: %w", txn.ID, err)
+		}
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, canonical...)
 	}
-	return body, nil
+	body = append(body, `],"origin":`...)
+	body = todevice.AppendString(body, string(origin))
+	body = append(body, `,"origin_server_ts":`...)
+	body = strconv.AppendInt(body, txn.Created.UnixMilli(), 10)
+	return append(body, `,"pdus":[]}`...), nil
 }
 
 // outcomeOf names what came of an attempt.

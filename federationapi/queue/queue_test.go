@@ -14,6 +14,7 @@ import (
 
 	"github.com/chappe-im/chappe/federationapi/queue"
 	"github.com/chappe-im/chappe/federationapi/remote"
+	"github.com/chappe-im/chappe/internal/canonicaljson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -31,6 +32,31 @@ func TestOrderIsKept(t *testing.T) {
 		}
 		if waiting, ok := p.destination(); ok {
 			t.Errorf("%v still waits", waiting)
+		}
+	})
+}
+
+func TestTransactionIsSentAsItIsSigned(t *testing.T) {
+	inBubble(t, func(t *testing.T, path string) {
+		s := &street{}
+		p := openPost(t, path, s, queue.Config{})
+		_, err := p.store.Accept(context.Background(), todevice.Batch{EDUs: []todevice.EDU{
+			{Destination: there, JSON: []byte(`{"n": 1, "content": {"b": "<\u00e9&\/\"", "a": 1.50}}`)},
+			{Destination: there, JSON: []byte(`{"content":{"a\"":[]},"n":2}`)},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.queue.Wake([]spec.ServerName{there, there})
+		synctest.Wait()
+		want := fmt.Sprintf(`{"edus":[{"content":{"a":1.50,"b":"<é&/\""},"n":1},{"content":{"a\"":[]},"n":2}],`+
+			`"origin":"here.test","origin_server_ts":%d,"pdus":[]}`, time.Now().UnixMilli())
+		got := s.seen()
+		if len(got) != 1 || got[0].body != want {
+			t.Fatalf("sent %v\nwant %s", got, want)
+		}
+		if canonical, err := canonicaljson.Encode([]byte(got[0].body)); err != nil || string(canonical) != want {
+			t.Errorf("its canonical form is %s, %v", canonical, err)
 		}
 	})
 }

@@ -35,10 +35,10 @@ func (t Request) Message(body json.RawMessage) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if target, err = canonicaljson.Encode(target); err != nil || body == nil {
+	if target, err = Canonical(target); err != nil || body == nil {
 		return target, err
 	}
-	content, err := canonicaljson.Encode(body)
+	content, err := Canonical(body)
 	if err != nil {
 		return nil, err
 	}
