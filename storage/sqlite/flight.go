@@ -3,6 +3,7 @@ package sqlite
 import (
 	"crypto/rand"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -28,10 +29,11 @@ type inFlight struct {
 	maxEDUs int
 }
 
-// readInFlight reads the transaction in flight; its ID is "" if there is none.
+// readInFlight reads the transaction in flight; its ID is "" if there is none, but
+// maxEDUs is told also then.
 func readInFlight(queryRow func(query string, args []any, into ...any) error, server spec.ServerName) (f inFlight, err error) {
-	err = queryRow(`SELECT txn_id, txn_created, txn_upto, txn_upto_1, txn_refusals, max_edus
-		FROM destinations WHERE server = ? AND txn_id IS NOT NULL`,
+	err = queryRow(`SELECT coalesce(txn_id, ''), coalesce(txn_created, 0), coalesce(txn_upto, 0), txn_upto_1, txn_refusals, max_edus
+		FROM destinations WHERE server = ?`,
 		[]any{string(server)}, &f.id, &f.created, &f.upTo[0], &f.upTo[1], &f.refusals, &f.maxEDUs)
 	if errors.Is(err, sql.ErrNoRows) {
 		return inFlight{}, nil
@@ -62,28 +64,26 @@ func (r *room) take(size int) bool {
 	return true
 }
 
-// compose records the next transaction. The server has none in flight.
-func (t *tx) compose(server spec.ServerName, maxEDUs, maxBytes int) (f inFlight, err error) {
-	err = t.queryRow(`SELECT max_edus FROM destinations WHERE server = ?`, []any{string(server)}, &f.maxEDUs)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return inFlight{}, err
-	}
-	if f.maxEDUs > 0 {
-		maxEDUs = min(maxEDUs, f.maxEDUs)
+// compose records the next transaction, of reduced EDUs at most if that is not 0, and
+// gives it with what is in it. The server has none in flight.
+func (t *tx) compose(server spec.ServerName, reduced, maxEDUs, maxBytes int) (f inFlight, edus []json.RawMessage, err error) {
+	f.maxEDUs = reduced
+	if reduced > 0 {
+		maxEDUs = min(maxEDUs, reduced)
 	}
 	left := room{edus: maxEDUs, bytes: maxBytes}
 	for class := range f.upTo {
 		if class == 1 && left.edus > 0 {
 			if err := t.composeDeviceLists(server, left.edus); err != nil {
-				return inFlight{}, err
+				return inFlight{}, nil, err
 			}
 		}
-		if f.upTo[class], err = t.fill(&left, server, class); err != nil {
-			return inFlight{}, err
+		if f.upTo[class], edus, err = t.fill(edus, &left, server, class); err != nil {
+			return inFlight{}, nil, err
 		}
 	}
 	if !left.used {
-		return inFlight{}, nil
+		return inFlight{}, nil, nil
 	}
 	// The time tells transactions apart across a database lost and made again.
 	f.created = t.nowMillis()
@@ -93,37 +93,41 @@ func (t *tx) compose(server spec.ServerName, maxEDUs, maxBytes int) (f inFlight,
 		SET txn_id = excluded.txn_id, txn_created = excluded.txn_created,
 			txn_upto = excluded.txn_upto, txn_upto_1 = excluded.txn_upto_1, txn_refusals = 0`,
 		string(server), f.id, f.created, f.upTo[0], f.upTo[1])
-	return f, err
+	return f, edus, err
 }
 
-// fill puts the rows of a class into what room is left, oldest first, and gives the
-// position of the last that goes in, 0 if none does.
-func (t *tx) fill(left *room, server spec.ServerName, class int) (upTo todevice.Position, err error) {
-	rows, err := t.query(`SELECT position, length(edu) FROM outbox WHERE server = ? AND class = ? ORDER BY position LIMIT ?`,
+// fill puts the rows of a class into what room is left, oldest first, behind those of
+// the class before. It gives the position of the last that goes in, 0 if none does.
+func (t *tx) fill(edus []json.RawMessage, left *room, server spec.ServerName, class int) (upTo todevice.Position, _ []json.RawMessage, err error) {
+	if left.edus == 0 {
+		return 0, edus, nil
+	}
+	rows, err := t.query(`SELECT position, edu FROM outbox WHERE server = ? AND class = ? ORDER BY position LIMIT ?`,
 		string(server), class, left.edus)
-	type row struct {
-		position todevice.Position
-		size     int
-	}
-	waiting, err := collect(rows, err, func(rows *sql.Rows) (r row, err error) {
-		err = rows.Scan(&r.position, &r.size)
-		return r, err
-	})
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	for _, r := range waiting {
-		if !left.take(r.size) {
+	defer rows.Close()
+	for rows.Next() { // and no further than there is room: the next may be long
+		var position todevice.Position
+		var edu []byte
+		if err := rows.Scan(&position, &edu); err != nil {
+			return 0, nil, err
+		}
+		if !left.take(len(edu)) {
 			break
 		}
-		upTo = r.position
+		upTo, edus = position, append(edus, edu)
 	}
-	return upTo, nil
+	return upTo, edus, rows.Err()
 }
 
 // remove deletes the rows of a transaction and gives their number.
 func (t *tx) remove(server spec.ServerName, f inFlight) (edus int, err error) {
 	for class, upTo := range f.upTo {
+		if upTo == 0 {
+			continue
+		}
 		removed, err := t.exec(`DELETE FROM outbox WHERE server = ? AND class = ? AND position <= ?`, string(server), class, upTo)
 		if err != nil {
 			return 0, err

@@ -41,15 +41,17 @@ func (s *Store) Destinations(ctx context.Context) ([]todevice.Destination, error
 // if nothing waits. If the one in flight is the one confirmed, "" for none, that is
 // done with first, as by TransactionDone.
 func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, confirmed string, maxEDUs, maxBytes int) (*todevice.Transaction, error) {
-	flight, err := readInFlight(func(query string, args []any, into ...any) error {
-		return s.queryRow(ctx, query, args, into...)
-	}, server)
-	if err == nil && (flight.id == "" || flight.id == confirmed) {
-		err = s.write(ctx, func(t *tx) error {
-			if err := t.transactionDone(server, confirmed); err != nil {
-				return err
-			}
-			flight, err = t.compose(server, maxEDUs, maxBytes)
+	var flight inFlight
+	var edus []json.RawMessage
+	var err error
+	if confirmed == "" { // otherwise there will be something to write in any case
+		flight, err = readInFlight(func(query string, args []any, into ...any) error {
+			return s.queryRow(ctx, query, args, into...)
+		}, server)
+	}
+	if err == nil && flight.id == "" {
+		err = s.write(ctx, func(t *tx) (err error) {
+			flight, edus, err = t.nextTransaction(server, confirmed, maxEDUs, maxBytes)
 			return err
 		})
 	}
@@ -59,11 +61,36 @@ func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, con
 	if flight.id == "" {
 		return nil, nil
 	}
-	txn := &todevice.Transaction{
-		Destination: server, ID: flight.id, Created: time.UnixMilli(flight.created),
-		Refusals: flight.refusals, Reduced: flight.maxEDUs > 0,
+	if edus == nil { // it was composed before
+		if edus, err = s.edusOf(ctx, server, flight); err != nil {
+			return nil, fmt.Errorf("read the transaction: %w", err)
+		}
 	}
-	for class, upTo := range flight.upTo {
+	return &todevice.Transaction{
+		Destination: server, ID: flight.id, Created: time.UnixMilli(flight.created), EDUs: edus,
+		Refusals: flight.refusals, Reduced: flight.maxEDUs > 0,
+	}, nil
+}
+
+// nextTransaction gives the transaction in flight, or ends it, if it is the one
+// confirmed, and composes the next. Its EDUs are given only if it is new.
+func (t *tx) nextTransaction(server spec.ServerName, confirmed string, maxEDUs, maxBytes int) (inFlight, []json.RawMessage, error) {
+	f, err := readInFlight(t.queryRow, server)
+	if err != nil || f.id != "" && f.id != confirmed {
+		return f, nil, err
+	}
+	reduced := f.maxEDUs
+	if f.id != "" {
+		if reduced, err = t.confirmed(server, f); err != nil {
+			return inFlight{}, nil, err
+		}
+	}
+	return t.compose(server, reduced, maxEDUs, maxBytes)
+}
+
+// edusOf reads what is in the transaction in flight.
+func (s *Store) edusOf(ctx context.Context, server spec.ServerName, f inFlight) (all []json.RawMessage, err error) {
+	for class, upTo := range f.upTo {
 		rows, err := s.query(ctx, `SELECT edu FROM outbox WHERE server = ? AND class = ? AND position <= ? ORDER BY position`,
 			string(server), class, upTo)
 		edus, err := collect(rows, err, func(rows *sql.Rows) (edu json.RawMessage, err error) {
@@ -71,11 +98,11 @@ func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, con
 			return edu, err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("read the transaction: %w", err)
+			return nil, err
 		}
-		txn.EDUs = append(txn.EDUs, edus...)
+		all = append(all, edus...)
 	}
-	return txn, nil
+	return all, nil
 }
 
 // TransactionDone removes the EDUs of a transaction its server has confirmed, and
@@ -83,33 +110,37 @@ func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, con
 // be twice as large; after one that was not as large as it might have been, they are
 // of any size again.
 func (s *Store) TransactionDone(ctx context.Context, server spec.ServerName, txnID string) error {
-	err := s.write(ctx, func(t *tx) error { return t.transactionDone(server, txnID) })
+	err := s.write(ctx, func(t *tx) error {
+		f, ok, err := t.inFlight(server, txnID)
+		if err != nil || !ok || txnID == "" {
+			return err // it is not in flight any more
+		}
+		_, err = t.confirmed(server, f)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("finish the transaction: %w", err)
 	}
 	return nil
 }
 
-// transactionDone does nothing if the transaction is not in flight any more.
-func (t *tx) transactionDone(server spec.ServerName, txnID string) error {
-	f, ok, err := t.inFlight(server, txnID)
-	if err != nil || !ok || txnID == "" {
-		return err
-	}
+// confirmed ends the transaction in flight, and gives what the next ones are reduced
+// to, 0 if they are not.
+func (t *tx) confirmed(server spec.ServerName, f inFlight) (reduced int, err error) {
 	edus, err := t.remove(server, f)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if edus < f.maxEDUs || f.maxEDUs == 0 {
 		_, err := t.exec(`DELETE FROM destinations WHERE server = ?`, string(server))
-		return err
+		return 0, err
 	}
 	if err := t.land(server); err != nil {
-		return err
+		return 0, err
 	}
 	_, err = t.exec(`UPDATE destinations SET failures = 0, retry_at = 0, last_error = '', max_edus = ? WHERE server = ?`,
 		2*f.maxEDUs, string(server))
-	return err
+	return 2 * f.maxEDUs, err
 }
 
 // TransactionFailed records that trying a server failed, and when to try again.
