@@ -24,15 +24,21 @@ func ReadBacklogs(ctx context.Context, path string) (_ []todevice.Backlog, err e
 		return nil, fmt.Errorf("read the database: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	rows, err := db.QueryContext(ctx, `WITH named (server) AS
-			(SELECT server FROM outbox UNION SELECT server FROM destinations UNION SELECT server FROM dead_letters)
-		SELECT server, (SELECT count(*) FROM outbox o WHERE o.server = n.server) AS waiting,
-			coalesce((SELECT min(at) FROM outbox o WHERE o.server = n.server AND at > 0), 0),
+	// Counting reads every waiting row, and nothing else does: of the oldest it is enough
+	// to find the first of each class.
+	rows, err := db.QueryContext(ctx, `WITH waits (server, waiting) AS MATERIALIZED
+			(SELECT server, count(*) FROM outbox GROUP BY server),
+		named (server) AS
+			(SELECT server FROM waits UNION SELECT server FROM destinations UNION SELECT server FROM dead_letters)
+		SELECT server, coalesce(waiting, 0) AS waiting,
+			coalesce((SELECT min(at) FROM (
+				SELECT * FROM (SELECT at FROM outbox o WHERE o.server = n.server AND class = 0 AND at > 0 ORDER BY position LIMIT 1) UNION ALL
+				SELECT * FROM (SELECT at FROM outbox o WHERE o.server = n.server AND class = 1 AND at > 0 ORDER BY position LIMIT 1))), 0),
 			coalesce(failures, 0), coalesce(retry_at, 0), coalesce(last_error, ''), coalesce(txn_id, ''), coalesce(txn_created, 0),
 			(SELECT count(*) FROM dead_letters l WHERE l.server = n.server),
 			coalesce((SELECT min(at) FROM dead_letters l WHERE l.server = n.server), 0),
 			coalesce((SELECT reason FROM dead_letters l WHERE l.server = n.server ORDER BY at DESC, position DESC LIMIT 1), '')
-		FROM named n LEFT JOIN destinations USING (server) ORDER BY waiting DESC, server`)
+		FROM named n LEFT JOIN waits USING (server) LEFT JOIN destinations USING (server) ORDER BY 2 DESC, server`)
 	backlogs, err := collect(rows, err, readBacklog)
 	if err != nil {
 		return nil, fmt.Errorf("read what waits for other servers (was the database made by another version?): %w", err)

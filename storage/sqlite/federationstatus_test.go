@@ -86,3 +86,26 @@ func TestBacklogsTellOfEveryServerThatIsNotWell(t *testing.T) {
 		t.Errorf("once the server has stopped there is %+v", got)
 	}
 }
+
+func TestOldestMayBeOfEitherClass(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "chappe.db")
+	s := open(t, path, Options{})
+	queueOthers(t, s, "x.test", "from before times were written down")
+	queueOthers(t, s, "y.test", "from before times were written down")
+	err := s.write(ctx, func(t *tx) error {
+		for class, at := range []int64{7, 5} {
+			_, err := t.exec(`INSERT INTO outbox (server, class, position, edu, at) VALUES ('x.test', ?, ?, x'', ?)`, class, t.position(), at)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadBacklogs(ctx, path)
+	if err != nil || len(got) != 2 || got[0].Waiting != 3 || got[0].Oldest.UnixMilli() != 5 || got[1].Waiting != 1 || !got[1].Oldest.IsZero() {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -15,10 +15,12 @@ import (
 // Destinations lists the servers for which EDUs wait.
 func (s *Store) Destinations(ctx context.Context) ([]todevice.Destination, error) {
 	// Steps from server to server instead of reading every waiting row.
-	rows, err := s.query(ctx, `WITH RECURSIVE waiting (server) AS (
-			SELECT min(server) FROM outbox
-			UNION ALL SELECT (SELECT min(server) FROM outbox o WHERE o.server > w.server) FROM waiting w WHERE w.server IS NOT NULL),
-		servers (server) AS (SELECT server FROM waiting WHERE server IS NOT NULL UNION SELECT server FROM device_list_outbox)
+	rows, err := s.query(ctx, `WITH RECURSIVE
+		edus (server) AS (SELECT min(server) FROM outbox
+			UNION ALL SELECT (SELECT min(server) FROM outbox o WHERE o.server > e.server) FROM edus e WHERE e.server IS NOT NULL),
+		lists (server) AS (SELECT min(server) FROM device_list_outbox
+			UNION ALL SELECT (SELECT min(server) FROM device_list_outbox o WHERE o.server > l.server) FROM lists l WHERE l.server IS NOT NULL),
+		servers (server) AS (SELECT server FROM edus WHERE server IS NOT NULL UNION SELECT server FROM lists WHERE server IS NOT NULL)
 		SELECT s.server, coalesce(d.failures, 0), coalesce(d.retry_at, 0)
 		FROM servers s LEFT JOIN destinations d ON d.server = s.server`)
 	destinations, err := collect(rows, err, func(rows *sql.Rows) (d todevice.Destination, err error) {

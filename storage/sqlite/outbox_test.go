@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,35 @@ func TestTransactionIsPackedByCountAndBytes(t *testing.T) {
 	}
 	if txn := next(t, s, "y.test", 1000); len(txn.EDUs) != 1 {
 		t.Errorf("an EDU over the byte limit shares its transaction with %d others", len(txn.EDUs)-1)
+	}
+}
+
+func TestDestinationsAreOfMessagesAndOfDeviceLists(t *testing.T) {
+	s := newStore(t)
+	queue(t, s, "b.test", `{"n":1}`, `{"n":2}`)
+	queue(t, s, "a.test", `{"n":3}`)
+	queueOthers(t, s, "d.test", `{"n":4}`)
+	err := s.write(context.Background(), func(t *tx) error {
+		for i, server := range []string{"c.test", "c.test", "b.test", "e.test"} {
+			_, err := t.exec(`INSERT INTO device_list_outbox (server, localpart, device_id, position) VALUES (?, 'alice', ?, ?)`,
+				server, i, t.position())
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	destinations, err := s.Destinations(context.Background())
+	var got []spec.ServerName
+	for _, d := range destinations {
+		got = append(got, d.Server)
+	}
+	slices.Sort(got)
+	if want := []spec.ServerName{"a.test", "b.test", "c.test", "d.test", "e.test"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 }
 
