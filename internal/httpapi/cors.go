@@ -10,21 +10,21 @@ import (
 //
 // https://spec.matrix.org/v1.15/client-server-api/#web-browser-clients
 func CORS(next http.Handler) http.Handler {
-	matrix := map[string][]string{
-		"Access-Control-Allow-Origin":  {"*"},
-		"Access-Control-Allow-Methods": {"GET, POST, PUT, DELETE, OPTIONS"},
-		"Access-Control-Allow-Headers": {"X-Requested-With, Content-Type, Authorization"},
+	matrix := []headerLine{
+		{"Access-Control-Allow-Origin", []string{"*"}},
+		{"Access-Control-Allow-Methods", []string{"GET, POST, PUT, DELETE, OPTIONS"}},
+		{"Access-Control-Allow-Headers", []string{"X-Requested-With, Content-Type, Authorization"}},
 	}
 	// A page has tokens, for which there are headers; it need not ask before each message.
-	rtm := map[string][]string{
-		"Access-Control-Allow-Origin":   {"*"},
-		"Access-Control-Allow-Methods":  {"GET, POST, OPTIONS"},
-		"Access-Control-Allow-Headers":  {"Content-Type, Authorization, X-Ar-Token, X-Ar-Uid, X-Agora-Token, X-Agora-Uid, Idempotency-Key"},
-		"Access-Control-Expose-Headers": {"X-Request-ID, Retry-After"},
-		"Access-Control-Max-Age":        {"7200"}, // seconds; the most that Chromium takes
+	rtm := []headerLine{
+		{"Access-Control-Allow-Origin", []string{"*"}},
+		{"Access-Control-Allow-Methods", []string{"GET, POST, OPTIONS"}},
+		{"Access-Control-Allow-Headers", []string{"Content-Type, Authorization, X-Ar-Token, X-Ar-Uid, X-Agora-Token, X-Agora-Uid, Idempotency-Key"}},
+		{"Access-Control-Expose-Headers", []string{"X-Request-ID, Retry-After"}},
+		{"Access-Control-Max-Age", []string{"7200"}}, // seconds; the most that Chromium takes
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var allowed map[string][]string
+		var allowed []headerLine
 		switch {
 		case forMatrixPages(r.URL.Path):
 			allowed = matrix
@@ -32,8 +32,8 @@ func CORS(next http.Handler) http.Handler {
 			allowed = rtm
 		}
 		header := w.Header()
-		for name, value := range allowed {
-			header[name] = value
+		for _, line := range allowed {
+			header[line.name] = line.value
 		}
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)
@@ -41,6 +41,12 @@ func CORS(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// A headerLine is one of an answer's, its name in the canonical form.
+type headerLine struct {
+	name  string
+	value []string
 }
 
 func forMatrixPages(path string) bool {

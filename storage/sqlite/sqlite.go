@@ -164,7 +164,8 @@ func (s *Store) open(driver, path string) (err error) {
 		return err
 	}
 	// synchronous=FULL: a commit has reached the disk before it is answered.
-	const common = "_busy_timeout=10000&_foreign_keys=on&_synchronous=FULL"
+	// mutex=no: database/sql sees to it that a connection is used by one goroutine at a time.
+	const common = "_busy_timeout=10000&_foreign_keys=on&_synchronous=FULL&_mutex=no"
 	file := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + common
 	if s.writer, err = sql.Open(driver, file+"&_txlock=immediate&_journal_mode=WAL"); err != nil {
 		return err

@@ -28,12 +28,8 @@ type write struct {
 // one fsync, in the order of their arrival; one that fails fails alone.
 func (s *Store) write(ctx context.Context, apply func(*tx) error) error {
 	w := &write{apply: apply, done: make(chan error, 1)}
-	select {
-	case s.writes <- w:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closing:
-		return errClosed
+	if err := s.submit(ctx, w); err != nil {
+		return err
 	}
 	select {
 	case err := <-w.done: // waited for even if ctx ends: the caller must know what happened
@@ -45,6 +41,23 @@ func (s *Store) write(ctx context.Context, apply func(*tx) error) error {
 	case err := <-w.done:
 		return err
 	default:
+		return errClosed
+	}
+}
+
+// submit hands a write to the writer goroutine.
+func (s *Store) submit(ctx context.Context, w *write) error {
+	select {
+	case s.writes <- w: // there is room nearly always, and this costs less than what follows
+		return nil
+	default:
+	}
+	select {
+	case s.writes <- w:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
 		return errClosed
 	}
 }
