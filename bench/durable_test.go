@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/chappe-im/chappe/internal/testserver"
 )
 
 // The folder and the address of the durable floor that this program is to be, instead of
@@ -21,7 +23,7 @@ const (
 func TestMain(m *testing.M) {
 	dir := os.Getenv(durableDirVariable)
 	if dir == "" {
-		os.Exit(m.Run())
+		testserver.Main(m) // does not return
 	}
 	if err := serveDurable(context.Background(), os.Getenv(durableAddressVariable), dir); err != nil {
 		panic(err)

@@ -16,8 +16,6 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-func TestMain(m *testing.M) { testserver.Main(m) }
-
 // brief is a run of some devices and a moment.
 func brief(t *testing.T, url string, args ...string) options {
 	t.Helper()
