@@ -150,4 +150,5 @@ func (c *crew) sortedLatencies() []time.Duration {
 func (t tally) requestsPerSecond() float64 { return float64(t.requests) / t.elapsed.Seconds() }
 func (t tally) unitsPerSecond() float64    { return float64(t.units) / t.elapsed.Seconds() }
 func (t tally) sorted() []time.Duration    { return t.latencies }
+func (t tally) latency(p float64) float64  { return milliseconds(percentile(t.latencies, p)) }
 func (t tally) cpuPerRequest() float64     { return milliseconds(t.cpu) / float64(max(t.requests, 1)) }

@@ -53,7 +53,7 @@ func TestOnlyWhatIsMeasuredIsCounted(t *testing.T) {
 		if err != nil || got.requests != 20 || got.units != 100 || got.elapsed != 10*time.Second {
 			t.Errorf("%d requests and %d units in %v (%v), want 20 and 100 in 10s", got.requests, got.units, got.elapsed, err)
 		}
-		if len(got.latencies) != 20 || percentile(got.latencies, 1) != time.Second || percentile(got.latencies, 100) != time.Second {
+		if len(got.latencies) != 20 || got.latency(1) != 1000 || got.latency(100) != 1000 {
 			t.Errorf("the latencies are %v, want 20 of 1s", got.latencies)
 		}
 		if got.requestsPerSecond() != 2 || got.unitsPerSecond() != 10 {

@@ -1,7 +1,7 @@
 // Command bench measures the real server: it starts the binary, drives it over WebSockets and
 // HTTP from this process, checks every message, key and change that arrives, and
-// prints what it cost. Beside it, as the floor, it puts the least that could answer
-// the same requests (see floor.go, and hub.go for RTM), driven by the same generator.
+// prints what it cost. Beside it it puts floors, the least that could do the same (see
+// floors.go), driven by the same generator.
 //
 //	make bench                            # everything, about twenty minutes; writes RESULTS.md
 //	make bench SCENARIO=local             # one scenario, only printed
