@@ -168,25 +168,27 @@ func (ss *session) giveLocked(event []byte, message givenMessage) {
 	ss.out.nextID++
 	message.frame = ss.frameLocked(event, message.id)
 	message.acked = message.frame == nil
-	if frames, ok := ss.farFramesLocked(event); ok {
-		ss.out.given = append(ss.out.given, message)
-		for _, frame := range frames {
-			if ss.conn != nil {
-				ss.conn.send(frame) // which the client does not acknowledge
-			}
-		}
-		go ss.settle()
-		return
-	}
 	ss.out.given = append(ss.out.given, message)
-	if message.frame != nil {
-		if ss.conn != nil {
-			ss.conn.send(message.frame)
-		}
-		return
+	if message.frame == nil {
+		ss.giveFarLocked(event)
+		go ss.settle()
+	} else if ss.conn != nil {
+		ss.conn.send(message.frame)
 	}
-	ss.server.metrics.skipped.Inc()
-	go ss.settle()
+}
+
+// giveFarLocked tells the client what happens in a channel of another server, if an event
+// is of that. The client does not acknowledge it.
+func (ss *session) giveFarLocked(event []byte) {
+	frames, ok := ss.farFramesLocked(event)
+	if !ok {
+		ss.server.metrics.skipped.Inc()
+	}
+	for _, frame := range frames {
+		if ss.conn != nil {
+			ss.conn.send(frame)
+		}
+	}
 }
 
 // frameLocked writes an event as the client knows it, nil for one it does not.
