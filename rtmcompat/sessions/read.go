@@ -2,6 +2,8 @@ package sessions
 
 import (
 	"encoding/json"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/chappe-im/chappe/internal/ratelimit"
@@ -25,8 +27,6 @@ func (ss *session) read(c *connection, reader *messageReader) (reason string) {
 			return endClosed // another connection has taken its place
 		case cmd == "RecvMsgFromPeerAck" && ss.readAcknowledgement(content):
 			continue
-		case cmd != "Logout" && !json.Valid(content):
-			return endBadFrame
 		case frames.Take(frameLimit, time.Now()) != 0:
 			return endTooMany
 		case cmd == "Logout":
@@ -36,10 +36,10 @@ func (ss *session) read(c *connection, reader *messageReader) (reason string) {
 			return endLoggedOut
 		}
 		do, known := commands[cmd]
-		if !known {
+		switch {
+		case !known && json.Valid(content):
 			return endUnknown
-		}
-		if !do(ss, content) {
+		case !known || !do(ss, content):
 			return endBadFrame
 		}
 	}
@@ -49,7 +49,7 @@ func (ss *session) read(c *connection, reader *messageReader) (reason string) {
 // be.
 var commands = map[string]func(ss *session, content []byte) (ok bool){
 	"KeepAlive":                 (*session).keepAlive,
-	"RecvMsgFromPeerAck":        func(*session, []byte) bool { return true }, // a second time
+	"RecvMsgFromPeerAck":        func(_ *session, content []byte) bool { return json.Valid(content) }, // a second time
 	"RenewAcsToken":             decoded((*session).renewToken),
 	"SendMsgToPeer":             decoded((*session).sendToPeer),
 	"JoinChannel":               decoded((*session).joinChannel),
@@ -90,12 +90,37 @@ func decoded[Content any](do func(*session, Content)) func(*session, []byte) boo
 
 // readAcknowledgement tells whether a frame acknowledges something that was given.
 func (ss *session) readAcknowledgement(content []byte) bool {
+	if id, ok := cutAcknowledgement(content); ok {
+		return ss.acknowledge(id)
+	}
 	var ack struct{ MsgId int64 }
 	return json.Unmarshal(content, &ack) == nil && ss.acknowledge(ack.MsgId)
 }
 
+// cutAcknowledgement reads the content of an acknowledgement as the SDK writes it,
+//
+//	{"MsgId":1699999999999,"FromUId":"ann"}
+//
+// if nothing is escaped in it. Of any other it says that it is none.
+func cutAcknowledgement(content []byte) (id int64, ok bool) {
+	c := cutter{rest: content, ok: true}
+	digits := c.after(`{"MsgId":`, ',')
+	from := c.after(`"FromUId":"`, '"')
+	if !c.ok || string(c.rest) != "}" || len(digits) == 0 || digits[0] < '1' || digits[0] > '9' {
+		return 0, false
+	}
+	if slices.ContainsFunc(from, func(b byte) bool { return b < ' ' || b == '\\' }) {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(string(digits), 10, 64)
+	return id, err == nil
+}
+
 // keepAlive answers the client's sign of life, which it drops the connection without.
-func (ss *session) keepAlive([]byte) bool {
+func (ss *session) keepAlive(content []byte) bool {
+	if !json.Valid(content) {
+		return false
+	}
 	ss.send("KeepAlive", nil)
 	ss.fetched(time.Now())
 	return true

@@ -61,6 +61,9 @@ func appendEscaped(out, written []byte) []byte {
 // Parse reads a frame. The content is as the client wrote it: it may be empty (that of
 // Logout is), and need not be JSON.
 func Parse(data []byte) (cmd string, content []byte, err error) {
+	if cmd, content, ok := cut(data); ok {
+		return cmd, content, nil
+	}
 	var frame struct {
 		Cmd     string
 		Content string

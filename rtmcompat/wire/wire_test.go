@@ -79,11 +79,38 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
+// The SDK's frames are read the short way, which says of them what JSON says.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"Cmd":"Login","Content":"{}"}`))
+	for _, data := range []string{
+		`{"Cmd":"Login","AppId":"a","Encrypt":false,"Content":"{\"UserId\":\"a\\\\\\\"\"}"}`,
+		`{"Cmd":"KeepAlive","Encrypt":false,"Content":"ä"}`,
+		`{"Cmd":"Logout","Content":""}`,
+	} {
+		if _, _, ok := cut([]byte(data)); !ok {
+			f.Errorf("%s is not read the short way", data)
+		}
+		f.Add([]byte(data))
+	}
+	for _, data := range []string{
+		`{"Cmd":"a","Content":"\n"}`, `{"Cmd":"a","Content":"b"c"}`, `{"Cmd":"a","Content":"b\"}`, `{"Cmd":"a\u0062","Content":""}`,
+		"{\"Cmd\":\"a\",\"Content\":\"\xff\"}", `{"Cmd":"a","Content":"","Cmd":"b"}`, `{"Cmd":"a","Content":""} `, `{"Cmd":"a","Encrypt":true,"Content":""}`,
+	} {
+		if _, _, ok := cut([]byte(data)); ok {
+			f.Errorf("%s is read the short way", data)
+		}
+		f.Add([]byte(data))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if cmd, _, err := Parse(data); (cmd == "") != (err != nil) {
+		cmd, content, err := Parse(data)
+		if (cmd == "") != (err != nil) {
 			t.Fatalf("%q is %q, %v", data, cmd, err)
+		}
+		if _, _, ok := cut(data); !ok {
+			return
+		}
+		var frame struct{ Cmd, Content string }
+		if json.Unmarshal(data, &frame) != nil || frame.Cmd != cmd || frame.Content != string(content) {
+			t.Fatalf("%q is %q %q, want %q %q", data, cmd, content, frame.Cmd, frame.Content)
 		}
 	})
 }
