@@ -37,6 +37,9 @@ func readObject(r *http.Request) (object, error) {
 	if !utf8.Valid(body) {
 		return nil, invalid("the body is not UTF-8")
 	}
+	if o, ok := readFlat(body); ok {
+		return o, nil
+	}
 	var o object
 	if err := json.Unmarshal(body, &o); err != nil {
 		return nil, invalid("the body is not a JSON object")
@@ -44,17 +47,18 @@ func readObject(r *http.Request) (object, error) {
 	return o, nil
 }
 
-func readBody(r *http.Request) ([]byte, error) {
-	tooLarge := invalid(fmt.Sprintf("the body is over %d bytes", maxBody))
-	if r.ContentLength > maxBody {
-		return nil, tooLarge
+func readBody(r *http.Request) (body []byte, err error) {
+	if 0 < r.ContentLength && r.ContentLength <= maxBody {
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, body)
+	} else if r.ContentLength <= 0 { // nothing, or it is not known how much
+		body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, invalid("the body could not be read")
-	}
-	if len(body) > maxBody {
-		return nil, tooLarge
+	case r.ContentLength > maxBody, len(body) > maxBody:
+		return nil, invalid(fmt.Sprintf("the body is over %d bytes", maxBody))
 	}
 	return body, nil
 }

@@ -12,6 +12,9 @@ import (
 //
 // https://spec.matrix.org/v1.15/appendices/#mapping-from-other-character-sets
 func escape(uid string) string {
+	if !strings.ContainsFunc(uid, escapes) {
+		return uid
+	}
 	var b strings.Builder
 	for i := range len(uid) {
 		switch c := uid[i]; {
@@ -20,13 +23,18 @@ func escape(uid string) string {
 			b.WriteByte(c - 'A' + 'a')
 		case c == '_':
 			b.WriteString("__")
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', strings.IndexByte(".-/+", c) >= 0:
+		case !escapes(rune(c)):
 			b.WriteByte(c)
 		default:
 			fmt.Fprintf(&b, "=%02x", c)
 		}
 	}
 	return b.String()
+}
+
+// escapes tells whether escape writes a character otherwise than it is.
+func escapes(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune(".-/+", c)
 }
 
 // unescape gives the uid that escape wrote, and false for what it writes for none.

@@ -73,6 +73,9 @@ func (s *Server) userOf(app App, field, uid string) (todevice.UserID, error) {
 // matrixID reads a full Matrix user ID. An uid of an app may look like one, and is
 // then taken for it.
 func matrixID(destination string) (todevice.UserID, bool) {
+	if !strings.HasPrefix(destination, "@") {
+		return todevice.UserID{}, false // as most, at no cost
+	}
 	user, err := todevice.ParseUserID(destination)
 	return user, err == nil
 }
