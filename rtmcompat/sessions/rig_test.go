@@ -49,18 +49,21 @@ func (noServers) Admit(context.Context, []spec.ServerName) {}
 
 // A rig is the door on a real relay, a real database, and a real port.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	path     string
 	store    *sqlite.Store
 	notifier *relay.Notifier
 	rtm      *rtmcompat.Server
 	sessions *Server
 	http     *httptest.Server
+	// limited and ackTimeout are as in the configs of the doors.
+	limited    bool
+	ackTimeout time.Duration
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, path: filepath.Join(t.TempDir(), "chappe.db")}
+	r := &rig{t: t, path: filepath.Join(t.TempDir(), "chappe.db"), limited: true, ackTimeout: 300 * time.Millisecond}
 	r.start()
 	t.Cleanup(r.stop)
 	return r
@@ -82,8 +85,8 @@ func (r *rig) start() {
 		channels.OnEnd(func(app, channel string) { kept.Ended(app, channel) }))
 	kept = attributes.New(store, hub, logrus.NewEntry(log))
 	apps := []rtmcompat.App{testApp(), {ID: openAppID, Namespace: "rtm_open_"}}
-	r.rtm = rtmcompat.New(rtmcompat.Config{ServerName: serverName, Apps: apps, AckTimeout: 300 * time.Millisecond}, store, messages, r.notifier, hub, logrus.NewEntry(log))
-	r.sessions = New(Config{Limited: true}, r.rtm, store, r.notifier, hub, kept, logrus.NewEntry(log), prometheus.NewRegistry())
+	r.rtm = rtmcompat.New(rtmcompat.Config{ServerName: serverName, Apps: apps, AckTimeout: r.ackTimeout}, store, messages, r.notifier, hub, logrus.NewEntry(log))
+	r.sessions = New(Config{Limited: r.limited}, r.rtm, store, r.notifier, hub, kept, logrus.NewEntry(log), prometheus.NewRegistry())
 	r.sessions.restore(r.t.Context())
 	router := httpapi.NewRouter()
 	r.rtm.Routes(router)
