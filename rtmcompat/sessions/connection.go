@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -22,10 +23,11 @@ const (
 	maxQueued = 8 << 20
 	// writeTimeout is how long a client may take to take something.
 	writeTimeout = 20 * time.Second
-	// limitEvery is how often that is told the kernel's poller, for which it is dear: a
-	// client has as much less.
-	limitEvery = time.Second
+	// batch is how many bytes are written at once, unless one message has more.
+	batch      = 64 << 10
 	readBuffer = 1 << 10
+	// keptQueue is how many messages a queue may have had that is used again.
+	keptQueue = 16
 )
 
 // Why a connection is ended by the server: close codes after which the SDK comes back.
@@ -40,20 +42,32 @@ const (
 // is nothing to write, and else by one goroutine, all that waits at once.
 type connection struct {
 	net net.Conn
+	// raw is the socket beneath, nil where it is not bare.
+	raw syscall.RawConn
 	// heard is when the client was last heard of, in Unix nanoseconds.
-	heard atomic.Int64
-	// limited is when the time for writing was last set. It belongs to the writer.
-	limited time.Time
+	heard   atomic.Int64
+	writers *writers
+	next    *connection // that waits for a writer after this one; guarded by the writers' mu
 
 	mu      sync.Mutex
 	queue   [][]byte // text messages; guarded by mu
 	queued  int      // bytes in it; guarded by mu
+	long    bool     // some of it was taken, but not all; guarded by mu
 	writing bool     // guarded by mu
 	// ponged is the answer to the client's last ping, until it is written. Guarded by mu.
 	ponged []byte
 	// last is the closing frame after which nothing more is sent. Guarded by mu.
 	last []byte
 	dead bool // guarded by mu
+}
+
+func newConnection(conn net.Conn, w *writers) *connection {
+	c := &connection{net: conn, writers: w}
+	if bare, ok := conn.(syscall.Conn); ok {
+		c.raw, _ = bare.SyscallConn() // nil where that fails
+	}
+	c.heard.Store(time.Now().UnixNano())
+	return c
 }
 
 var upgrader = ws.HTTPUpgrader{Timeout: 10 * time.Second}
@@ -66,8 +80,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		s.log.WithError(err).Debug("a WebSocket could not be opened")
 		return
 	}
-	c := &connection{net: conn}
-	c.heard.Store(time.Now().UnixNano())
+	c := newConnection(conn, &s.writers)
 	if !s.addConn(c) {
 		_ = conn.Close()
 		return
@@ -122,61 +135,84 @@ func (c *connection) pong(payload []byte) {
 }
 
 func (c *connection) startLocked() {
-	if !c.writing {
-		c.writing = true
-		go c.write()
+	switch {
+	case c.writing:
+		return
+	case c.raw == nil:
+		go c.writeSlowly(nil, false)
+	default:
+		c.writers.add(c)
+	}
+	c.writing = true
+}
+
+// wrote ends the writing for now, or has it go on after that for other connections, if
+// more has come meanwhile.
+func (c *connection) wrote() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing = c.waitsLocked(); c.writing {
+		c.writers.add(c)
 	}
 }
 
-// write writes what waits until nothing does.
-func (c *connection) write() {
+func (c *connection) waitsLocked() bool {
+	return !c.dead && (len(c.queue) > 0 || c.ponged != nil || c.last != nil)
+}
+
+// take appends what waits, in frames: the messages first, as far as they are not more than
+// a batch, and then what WebSocket has to say. last is true if nothing may follow. Where
+// nothing waits the writing ends.
+func (c *connection) take(out []byte) (_ []byte, last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing = c.waitsLocked(); !c.writing {
+		return out, false
+	}
+	n := 0
+	for n < len(c.queue) && len(out) < batch {
+		out = append(appendHeader(out, len(c.queue[n])), c.queue[n]...)
+		c.queued -= len(c.queue[n])
+		n++
+	}
+	clear(c.queue[:n])
+	if n < len(c.queue) {
+		c.queue, c.long = c.queue[n:], true
+		return out, false
+	}
+	if c.queue = c.queue[:0]; c.long || n > keptQueue {
+		c.queue, c.long = nil, false // it may be of any size
+	}
+	out = append(append(out, c.ponged...), c.last...)
+	c.ponged = nil
+	return out, c.last != nil
+}
+
+// writeSlowly writes something and what else waits, for as long as the client takes.
+func (c *connection) writeSlowly(out []byte, last bool) {
 	for {
-		messages, control, last := c.take()
-		if messages == nil && control == nil {
+		if len(out) == 0 {
+			out, last = c.take(out)
+		}
+		if len(out) == 0 {
 			return
 		}
-		if c.flush(messages, control) != nil || last {
+		if c.writeAll(out) != nil || last {
 			c.kill()
 			return
 		}
+		out = out[:0]
 	}
 }
 
-// take gives what waits, the messages first and then what WebSocket has to say: nothing
-// where the writer is to end. last is true if nothing may follow.
-func (c *connection) take() (messages [][]byte, control []byte, last bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	control, c.ponged = append(c.ponged, c.last...), nil
-	if c.dead || len(c.queue) == 0 && len(control) == 0 {
-		c.writing = false
-		return nil, nil, false
+func (c *connection) writeAll(out []byte) error {
+	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
 	}
-	messages, c.queue, c.queued = c.queue, nil, 0
-	return messages, control, c.last != nil
-}
-
-// flush writes messages, and what is to follow them, by one system call as far as that
-// goes.
-func (c *connection) flush(messages [][]byte, control []byte) error {
-	headers := make([]byte, 0, 10*len(messages))
-	buffers := make(net.Buffers, 0, 2*len(messages)+1)
-	for _, message := range messages {
-		begin := len(headers)
-		headers = appendHeader(headers, len(message))
-		buffers = append(buffers, headers[begin:], message)
+	if _, err := c.net.Write(out); err != nil {
+		return err
 	}
-	if len(control) > 0 {
-		buffers = append(buffers, control)
-	}
-	if now := time.Now(); now.Sub(c.limited) >= limitEvery {
-		if err := c.net.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
-			return err
-		}
-		c.limited = now
-	}
-	_, err := buffers.WriteTo(c.net)
-	return err
+	return c.net.SetWriteDeadline(time.Time{}) // writers set none
 }
 
 // appendHeader appends the header of an unmasked text message in one frame.

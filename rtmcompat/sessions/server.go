@@ -95,10 +95,11 @@ type Server struct {
 	stop    context.CancelFunc
 
 	// logins has one login or end of a user's session at a time; some users share a lock.
-	logins [64]sync.Mutex
-	seed   maphash.Seed
-	done   sync.WaitGroup // readers
-	calls  calls
+	logins  [64]sync.Mutex
+	seed    maphash.Seed
+	done    sync.WaitGroup // readers
+	calls   calls
+	writers writers
 	// draining is true once clients are given nothing more.
 	draining atomic.Bool
 
@@ -125,6 +126,7 @@ func New(cfg Config, door Door, store Store, notifier Notifier, hub *channels.Hu
 	return &Server{
 		door: door, store: store, notifier: notifier, hub: hub, attributes: attributes, metrics: newMetrics(registry), log: log, address: cfg.Address,
 		limited: cfg.Limited, running: running, stop: stop, seed: maphash.MakeSeed(),
+		writers:  writers{most: mostWriters()},
 		sessions: make(map[todevice.UserID]*session),
 		watchers: make(map[todevice.UserID]sessionSet),
 		conns:    make(map[*connection]struct{}),
