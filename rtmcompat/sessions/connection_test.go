@@ -98,6 +98,23 @@ func TestClientThatDoesNotReadHoldsNobodyUpAndMissesNothing(t *testing.T) {
 	wantText(t, slowClient, "and on")
 }
 
+// What is no bare socket, as one with TLS, is not written to by writers.
+func TestMessagesFollowOneAnotherOnAnyConnection(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	_ = there.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c := newConnection(here, &writers{most: 1})
+	defer c.kill()
+	for range 2 {
+		for i := range 3 {
+			c.send([]byte(strconv.Itoa(i)))
+		}
+		for i := range 3 {
+			wantText(t, there, strconv.Itoa(i))
+		}
+	}
+}
+
 func TestClientThatLetsTooMuchWaitLosesTheConnection(t *testing.T) {
 	w := &writers{most: 1}
 	c, there := connect(t, w)
