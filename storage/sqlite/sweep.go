@@ -3,7 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -21,9 +23,17 @@ const keepInterest = 30 * 24 * time.Hour
 // keepDeadLetters is how long an operator can look at what was given up.
 const keepDeadLetters = 30 * 24 * time.Hour
 
-// sweepRows is how many rows one commit of Sweep removes: few, so that no request
-// waits for it.
+// sweepRows is how many rows that stand together one commit of Sweep removes: few, so
+// that no request waits for it.
 const sweepRows = 1000
+
+// scatteredRows is the same for rows that stand anywhere: for each a page, or some, is
+// read and written.
+const scatteredRows = 100
+
+// sweptRequests is how many client requests Sweep looks at for one commit, at most. They
+// stand together.
+const sweptRequests = 2000
 
 // Sweep forgets which requests, transactions and messages were accepted, and which
 // servers asked for keys, longer ago than it is to be remembered; and OpenID and login
@@ -32,7 +42,7 @@ const sweepRows = 1000
 // deleted key backups. It gives up what webhooks did not take for a day. It gives the
 // number of rows removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
-	for rows := int64(sweepRows); rows == sweepRows; removed += rows {
+	for rows := int64(scatteredRows); rows == scatteredRows; removed += rows {
 		err := s.write(ctx, func(t *tx) (err error) {
 			rows, err = t.loseInterest(now.Add(-keepInterest))
 			return err
@@ -41,12 +51,14 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			return removed, fmt.Errorf("sweep: %w", err)
 		}
 	}
+	requests, err := s.forgetRequests(ctx, now.Add(-keepRequests))
+	if removed += requests; err != nil {
+		return removed, fmt.Errorf("sweep: %w", err)
+	}
 	for _, table := range []struct {
 		query string
 		keep  time.Duration
 	}{
-		{`DELETE FROM client_requests WHERE (inbox, request) IN
-			(SELECT inbox, request FROM client_requests WHERE at < ? LIMIT ?)`, keepRequests},
 		{`DELETE FROM rtm_requests WHERE request IN
 			(SELECT request FROM rtm_requests WHERE at < ? LIMIT ?)`, keepRequests},
 		{`DELETE FROM received_transactions WHERE (origin, txn_id) IN
@@ -66,9 +78,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		{`DELETE FROM dead_letters WHERE position IN
 			(SELECT position FROM dead_letters WHERE at < ? LIMIT ?)`, keepDeadLetters},
 	} {
-		for rows := int64(sweepRows); rows == sweepRows; removed += rows {
+		for rows := int64(scatteredRows); rows == scatteredRows; removed += rows {
 			err := s.write(ctx, func(t *tx) (err error) {
-				rows, err = t.exec(table.query, now.Add(-table.keep).UnixMilli(), sweepRows)
+				rows, err = t.exec(table.query, now.Add(-table.keep).UnixMilli(), scatteredRows)
 				return err
 			})
 			if err != nil {
@@ -88,11 +100,62 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 	return removed + keys, err
 }
 
+// forgetRequests forgets which client requests were accepted before a time. It goes
+// through all of them in the order of their keys. By an index on the time it would find
+// the old ones at once, but each on a page of its own, and the index would be half of all
+// that is remembered of a message.
+func (s *Store) forgetRequests(ctx context.Context, before time.Time) (forgotten int64, err error) {
+	for from, last := (requestPlace{request: []byte{}}), false; !last; {
+		var upTo requestPlace
+		if upTo, last, err = s.placeBehind(ctx, from); err != nil {
+			return forgotten, err
+		}
+		rows, err := s.forgetRequestsBetween(ctx, from, upTo, before)
+		if forgotten += rows; err != nil {
+			return forgotten, err
+		}
+		from = upTo
+	}
+	return forgotten, nil
+}
+
+// A requestPlace is where a client request stands in the order of the keys.
+type requestPlace struct {
+	inbox   int64
+	request []byte
+}
+
+// placeBehind gives the place some requests behind another. It is the last one if there
+// are fewer.
+func (s *Store) placeBehind(ctx context.Context, from requestPlace) (upTo requestPlace, last bool, err error) {
+	err = s.queryRow(ctx, `SELECT inbox, request FROM client_requests WHERE (inbox, request) > (?, ?)
+		ORDER BY inbox, request LIMIT 1 OFFSET ?`, []any{from.inbox, from.request, sweptRequests - 1}, &upTo.inbox, &upTo.request)
+	if errors.Is(err, sql.ErrNoRows) {
+		return requestPlace{inbox: math.MaxInt64, request: []byte{}}, true, nil
+	}
+	return upTo, false, err
+}
+
+// forgetRequestsBetween is forgetRequests for those behind a place, up to another.
+func (s *Store) forgetRequestsBetween(ctx context.Context, from, upTo requestPlace, before time.Time) (forgotten int64, err error) {
+	const old = `FROM client_requests WHERE (inbox, request) > (?, ?) AND (inbox, request) <= (?, ?) AND at < ?`
+	args := []any{from.inbox, from.request, upTo.inbox, upTo.request, before.UnixMilli()}
+	var any bool
+	if err := s.queryRow(ctx, `SELECT EXISTS (SELECT 1 `+old+`)`, args, &any); err != nil || !any {
+		return 0, err
+	}
+	err = s.write(ctx, func(t *tx) (err error) {
+		forgotten, err = t.exec(`DELETE `+old, args...)
+		return err
+	})
+	return forgotten, err
+}
+
 // loseInterest ends interest that was last shown before a time, some of it, and has
 // those hear of it who will not be told any more. It gives their number.
 func (t *tx) loseInterest(before time.Time) (lost int64, err error) {
 	type pair struct{ userID, localpart string }
-	rows, err := t.query(`SELECT user_id, localpart FROM interest WHERE at < ? LIMIT ?`, before.UnixMilli(), sweepRows)
+	rows, err := t.query(`SELECT user_id, localpart FROM interest WHERE at < ? LIMIT ?`, before.UnixMilli(), scatteredRows)
 	pairs, err := collect(rows, err, func(rows *sql.Rows) (p pair, err error) {
 		err = rows.Scan(&p.userID, &p.localpart)
 		return p, err
