@@ -129,6 +129,8 @@ func (b *bench) scenarios(ctx context.Context) error {
 		{b.wants(rtmChannelScenario), b.rtmChannels},
 		{b.wants(rtmIdleScenario), b.rtmIdle},
 		{b.wants(storeScenario), b.store},
+		{b.wants(idleManyScenario), b.manyIdlePolls},
+		{b.wants(growthScenario), b.growth},
 	} {
 		if !scenario.wanted {
 			continue
@@ -206,12 +208,16 @@ func (b *bench) startAlone(ctx context.Context, scenario string, users []person)
 // startChappe starts the real binary, or with -profile the same server in this
 // program.
 func (b *bench) startChappe(ctx context.Context, d *deployment, profileName string) (*process, error) {
-	name := "Chappe " + string(d.name)
+	program, args := b.chappe(d, profileName)
+	return start(ctx, "Chappe "+string(d.name), d.client, program, args...)
+}
+
+// chappe is the program that serves a deployment, with its arguments.
+func (b *bench) chappe(d *deployment, profileName string) (program string, args []string) {
 	if b.profile == "" {
-		return start(ctx, name, d.client, b.server, "serve", "--config", d.configFile())
+		return b.server, []string{"serve", "--config", d.configFile()}
 	}
-	return start(ctx, name, d.client, b.self, "-as", asChappe, "-config", d.configFile(),
-		"-profile", filepath.Join(b.profile, profileName))
+	return b.self, []string{"-as", asChappe, "-config", d.configFile(), "-profile", filepath.Join(b.profile, profileName)}
 }
 
 // aloneServer is the name of a server that knows no other.

@@ -11,7 +11,10 @@ import (
 )
 
 const (
-	idleScenario = "idle"
+	idleScenario     = "idle"
+	idleManyScenario = "idle-many"
+	// manyIdle is how many long polls the latter has.
+	manyIdle = 10_000
 	// idleTimeout is longer than the scenario takes, so that no poll ends by itself.
 	idleTimeout = 5 * time.Minute
 	openTimeout = 30 * time.Second
@@ -26,15 +29,21 @@ type footprint struct {
 
 // idlePolls measures what a server needs when nothing happens: by itself, and for
 // each device that waits.
-func (b *bench) idlePolls(ctx context.Context) error {
-	users := people("d", b.idle, aloneServer)
-	c, err := both(ctx, b, idleScenario, users,
+func (b *bench) idlePolls(ctx context.Context) error { return b.waitIdly(ctx, idleScenario, b.idle) }
+
+func (b *bench) manyIdlePolls(ctx context.Context) error {
+	return b.waitIdly(ctx, idleManyScenario, manyIdle)
+}
+
+func (b *bench) waitIdly(ctx context.Context, scenario string, polls int) error {
+	users := people("d", polls, aloneServer)
+	c, err := both(ctx, b, scenario, users,
 		func(ctx context.Context, p *process) (footprint, error) { return b.footprint(ctx, p, users) })
 	if err != nil {
 		return err
 	}
-	c.judge(&b.report, idleScenario, footprint.judged)
-	group := b.report.group(idleScenario, "%d devices wait in /sync, each on its own connection", b.idle)
+	c.judge(&b.report, scenario, footprint.judged)
+	group := b.report.group(scenario, "%d devices wait in /sync, each on its own connection", polls)
 	c.add(group, "RSS after start, MiB", footprint.mibAtRest).want("<= 35", c.chappe.mibAtRest() <= 35)
 	c.add(group, "RSS per idle long poll, KiB", footprint.kibPerPoll).want("<= 32", c.chappe.kibPerPoll() <= 32)
 	return nil

@@ -28,7 +28,7 @@ func scenarios() []string {
 		federatedScenario, federatedLatencyScenario, drainScenario, deadScenario,
 		uploadScenario, queryScenario, claimScenario, listsScenario, wakeScenario, loginScenario,
 		rtmPeerScenario, rtmLatencyScenario, rtmChannelScenario, rtmIdleScenario,
-		storeScenario, allScenarios,
+		storeScenario, idleManyScenario, growthScenario, allScenarios,
 	}
 }
 
@@ -46,6 +46,8 @@ type options struct {
 	devices            int // that have keys
 	peers              int
 	sessions           int // of RTM users
+	growthDevices      int
+	growthMessages     int // that wait for them
 	dir                string
 	json               string
 	results            string // a folder, "" for none
@@ -79,6 +81,8 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.devices, "devices", 2000, "devices that upload keys, and whose keys are claimed: a multiple of 50")
 	flags.IntVar(&o.peers, "peers", 1000, "users one is interested in, in the device-lists scenario, or who are interested in one, in wake")
 	flags.IntVar(&o.sessions, "sessions", 10_000, "RTM sessions that are idle, or in one channel, and a tenth of them in another run: a multiple of 10")
+	flags.IntVar(&o.growthDevices, "growth-devices", 1_000_000, "devices in the file of the growth scenario")
+	flags.IntVar(&o.growthMessages, "growth-messages", 10_000_000, "messages that wait for them; of 10,000,000 the file has 4 GB")
 	flags.StringVar(&o.dir, "dir", "", "where to keep the databases meanwhile; empty: the system's temporary folder")
 	flags.StringVar(&o.json, "json", "", "write the figures to this file, too")
 	flags.StringVar(&o.results, "results", "", "write RESULTS.md, results.json and charts to this folder, too")
@@ -113,6 +117,8 @@ func (o options) check() error {
 		return fmt.Errorf("-devices: want a multiple of %d", claimBatch)
 	case o.sessions < 10*rtmPublishers || o.sessions%10 != 0:
 		return fmt.Errorf("-sessions: want a multiple of 10, at least %d", 10*rtmPublishers)
+	case o.growthDevices < 2 || o.growthMessages < o.growthDevices:
+		return errors.New("-growth-devices: want at least 2, and -growth-messages: at least as many")
 	case o.size < minSize || o.size > maxSize:
 		return fmt.Errorf("-size: want %d to %d", minSize, maxSize)
 	case o.measured <= 0:

@@ -25,6 +25,8 @@ func TestMistakesOnTheCommandLineAreRefused(t *testing.T) {
 		{"-devices", "60"},
 		{"-sessions", "0"},
 		{"-sessions", "1005"},
+		{"-growth-devices", "1"},
+		{"-growth-messages", "999999"},
 		{"-size", "95"},
 		{"-size", "60001"},
 		{"-for", "0s"},

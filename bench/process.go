@@ -29,6 +29,18 @@ type process struct {
 
 // start starts a program and returns when it answers at its address.
 func start(ctx context.Context, name, address, program string, args ...string) (*process, error) {
+	p, err := launch(name, address, program, args...)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.awaitAnswer(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), p.stop())
+	}
+	return p, nil
+}
+
+// launch starts a program that will answer at an address.
+func launch(name, address, program string, args ...string) (*process, error) {
 	p := &process{name: name, address: address, command: exec.Command(program, args...), ended: make(chan struct{})}
 	p.command.Stderr = os.Stderr
 	if err := p.command.Start(); err != nil {
@@ -38,9 +50,6 @@ func start(ctx context.Context, name, address, program string, args ...string) (
 		p.failure = p.command.Wait()
 		close(p.ended)
 	}()
-	if err := p.awaitAnswer(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), p.stop())
-	}
 	return p, nil
 }
 

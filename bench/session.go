@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	sendPath = "/_matrix/client/v3/sendToDevice/im.chappe.bench/"
-	syncPath = "/_matrix/client/v3/sync"
+	// messageType is that of all messages.
+	messageType = "im.chappe.bench"
+	sendPath    = "/_matrix/client/v3/sendToDevice/" + messageType + "/"
+	syncPath    = "/_matrix/client/v3/sync"
 	// devicePath is the asking user's own device.
 	devicePath = "/_matrix/client/v3/devices/" + deviceID
 )
