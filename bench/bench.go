@@ -131,6 +131,7 @@ func (b *bench) scenarios(ctx context.Context) error {
 		{b.wants(storeScenario), b.store},
 		{b.wants(idleManyScenario), b.manyIdlePolls},
 		{b.wants(growthScenario), b.growth},
+		{b.wants(dayScenario), b.day},
 	} {
 		if !scenario.wanted {
 			continue

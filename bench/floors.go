@@ -27,6 +27,7 @@ func floors() []floorKind {
 		{asHub, hubFloor, "the least that serves RTM sessions. It writes a message as a frame once for all who get it, " +
 			"keeps nothing and has no rules."},
 		{"", bcryptFloor, "the comparing of passwords on all cores, without a server."},
+		{"", emptyFile, "Chappe itself, with a file in which nothing waits."},
 	}
 }
 

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +27,10 @@ const (
 	rowsAtOnce = 100
 	// sayEvery is how often a bulk load says how far it is.
 	sayEvery = 3 * time.Second
-	// settledFor is how long ago all that is loaded in bulk has happened: longer than
-	// client requests are remembered, less than acquaintances are.
+	// settledFor is how long ago devices and acquaintances were made.
 	settledFor = 48 * time.Hour
+	// requestedBefore is how long ago the requests are that are still remembered.
+	requestedBefore = 12 * time.Hour
 	// loadedFrom is the sender whose number the messages that are loaded have.
 	loadedFrom = 1 << 20
 )
@@ -115,6 +119,7 @@ func (p populace) fill(ctx context.Context, b *bulk) error {
 		})},
 		{"interest", "user_id, localpart, at", 2 * p.devices, p.acquaintances(at)},
 		{"inboxes", "inbox, position, event", p.messages, p.events()},
+		{"client_requests", "inbox, request, at", p.messages, p.requests(time.Now().Add(-requestedBefore).UnixMilli())},
 	} {
 		if err := b.insert(ctx, table.name, table.columns, table.size, table.rows); err != nil {
 			return fmt.Errorf("fill %s: %w", table.name, err)
@@ -159,6 +164,26 @@ func (p populace) events() iter.Seq[[]any] {
 			for seq := range p.waiting(i) {
 				content := p.codec.append(nil, message{from: loadedFrom, seq: int64(seq)})
 				if !yield([]any{i + 1, p.position(i, seq), todevice.EventJSON(sender, messageType, content)}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// requests gives what is remembered of the requests that brought what waits.
+func (p populace) requests(at int64) iter.Seq[[]any] {
+	random := rand.NewChaCha8([32]byte{})
+	return func(yield func([]any) bool) {
+		for i := range p.devices {
+			keys := make([][]byte, p.waiting(p.before(i)))
+			for n := range keys {
+				keys[n] = make([]byte, 16)
+				_, _ = random.Read(keys[n]) // never fails
+			}
+			slices.SortFunc(keys, bytes.Compare)
+			for _, key := range keys {
+				if !yield([]any{i + 1, key, at}) {
 					return
 				}
 			}

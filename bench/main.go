@@ -52,6 +52,8 @@ func run(o options) error {
 		return fillStore(ctx, o)
 	case asChappe:
 		return serveProfiled(ctx, o.config, o.profile)
+	case asDay:
+		return serveDay(ctx, o)
 	}
 	if o.hs != "" {
 		return runHomeserver(ctx, o, os.Stdout)

@@ -17,6 +17,7 @@ const (
 	asChappe  = "chappe"
 	asStore   = "store"
 	asSQLite  = "sqlite"
+	asDay     = "day"
 )
 
 const allScenarios = "all"
@@ -28,7 +29,7 @@ func scenarios() []string {
 		federatedScenario, federatedLatencyScenario, drainScenario, deadScenario,
 		uploadScenario, queryScenario, claimScenario, listsScenario, wakeScenario, loginScenario,
 		rtmPeerScenario, rtmLatencyScenario, rtmChannelScenario, rtmIdleScenario,
-		storeScenario, idleManyScenario, growthScenario, allScenarios,
+		storeScenario, idleManyScenario, growthScenario, dayScenario, allScenarios,
 	}
 }
 
@@ -48,6 +49,8 @@ type options struct {
 	sessions           int // of RTM users
 	growthDevices      int
 	growthMessages     int // that wait for them
+	dayHours           int
+	dayRate            float64 // messages per second of simulated time
 	dir                string
 	json               string
 	results            string // a folder, "" for none
@@ -83,6 +86,8 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.sessions, "sessions", 10_000, "RTM sessions that are idle, or in one channel, and a tenth of them in another run: a multiple of 10")
 	flags.IntVar(&o.growthDevices, "growth-devices", 1_000_000, "devices in the file of the growth scenario")
 	flags.IntVar(&o.growthMessages, "growth-messages", 10_000_000, "messages that wait for them; of 10,000,000 the file has 4 GB")
+	flags.IntVar(&o.dayHours, "day-hours", 26, "simulated hours of the day scenario")
+	flags.Float64Var(&o.dayRate, "day-rate", 20, "messages per second of simulated time there: 20 takes some minutes, 500 an hour or two")
 	flags.StringVar(&o.dir, "dir", "", "where to keep the databases meanwhile; empty: the system's temporary folder")
 	flags.StringVar(&o.json, "json", "", "write the figures to this file, too")
 	flags.StringVar(&o.results, "results", "", "write RESULTS.md, results.json and charts to this folder, too")
@@ -91,7 +96,7 @@ func parseOptions(args []string) (options, error) {
 	flags.BoolVar(&o.chappeOnly, "chappe-only", false, "leave the floors out")
 	flags.BoolVar(&o.benchfmt, "benchfmt", false, "print Chappe's figures as Go benchmarks, for benchstat, instead of the table")
 	flags.IntVar(&o.count, "count", 1, "how often to measure; more than once, each time is one run of -for, instead of several in turn with the floor")
-	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor, durable, hub or chappe, or store or sqlite")
+	flags.StringVar(&o.as, "as", "", "used by the benchmark itself: be the server floor, durable, hub or chappe, or store, sqlite or day")
 	flags.StringVar(&o.listen, "listen", "", "with -as floor, durable or hub: host:port")
 	flags.StringVar(&o.config, "config", "", "with -as chappe: its configuration")
 	o.addHomeserver(flags)
@@ -119,6 +124,8 @@ func (o options) check() error {
 		return fmt.Errorf("-sessions: want a multiple of 10, at least %d", 10*rtmPublishers)
 	case o.growthDevices < 2 || o.growthMessages < o.growthDevices:
 		return errors.New("-growth-devices: want at least 2, and -growth-messages: at least as many")
+	case o.dayHours < 2 || o.dayRate <= 0:
+		return errors.New("-day-hours: want at least 2, and -day-rate: messages per second")
 	case o.size < minSize || o.size > maxSize:
 		return fmt.Errorf("-size: want %d to %d", minSize, maxSize)
 	case o.measured <= 0:

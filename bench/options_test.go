@@ -27,6 +27,8 @@ func TestMistakesOnTheCommandLineAreRefused(t *testing.T) {
 		{"-sessions", "1005"},
 		{"-growth-devices", "1"},
 		{"-growth-messages", "999999"},
+		{"-day-hours", "1"},
+		{"-day-rate", "0"},
 		{"-size", "95"},
 		{"-size", "60001"},
 		{"-for", "0s"},
