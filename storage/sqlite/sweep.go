@@ -55,6 +55,10 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 	if removed += requests; err != nil {
 		return removed, fmt.Errorf("sweep: %w", err)
 	}
+	lists, err := s.forgetDeviceLists(ctx)
+	if removed += lists; err != nil {
+		return removed, fmt.Errorf("sweep: %w", err)
+	}
 	for _, table := range []struct {
 		query string
 		keep  time.Duration
@@ -67,8 +71,6 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			(SELECT origin, message_id FROM received_messages WHERE at < ? LIMIT ?)`, keepReceived},
 		{`DELETE FROM remote_interest WHERE (localpart, server) IN
 			(SELECT localpart, server FROM remote_interest WHERE at < ? LIMIT ?)`, keepInterest},
-		{`DELETE FROM remote_device_lists WHERE user_id IN (SELECT user_id FROM remote_device_lists l
-			WHERE ?1 = ?1 AND NOT EXISTS (SELECT 1 FROM interest i WHERE i.user_id = l.user_id) LIMIT ?2)`, 0},
 		{`DELETE FROM openid_tokens WHERE hash IN
 			(SELECT hash FROM openid_tokens WHERE expires < ? LIMIT ?)`, 0},
 		{`DELETE FROM login_tokens WHERE hash IN
@@ -149,6 +151,38 @@ func (s *Store) forgetRequestsBetween(ctx context.Context, from, upTo requestPla
 		return err
 	})
 	return forgotten, err
+}
+
+// forgetDeviceLists forgets the device lists that concern nobody here any more. All of
+// them are looked at; by a reader, so that nobody waits for that.
+func (s *Store) forgetDeviceLists(ctx context.Context) (forgotten int64, err error) {
+	const idle = `NOT EXISTS (SELECT 1 FROM interest i WHERE i.user_id = l.user_id)`
+	for found := scatteredRows; found == scatteredRows; {
+		rows, err := s.query(ctx, `SELECT user_id FROM remote_device_lists l WHERE `+idle+` LIMIT ?`, scatteredRows)
+		users, err := collect(rows, err, func(rows *sql.Rows) (user string, err error) {
+			err = rows.Scan(&user)
+			return user, err
+		})
+		if found = len(users); err != nil || found == 0 {
+			return forgotten, err
+		}
+		var gone int64
+		err = s.write(ctx, func(t *tx) error {
+			gone = 0
+			for _, user := range users {
+				rows, err := t.exec(`DELETE FROM remote_device_lists AS l WHERE user_id = ? AND `+idle, user)
+				if err != nil {
+					return err
+				}
+				gone += rows
+			}
+			return nil
+		})
+		if forgotten += gone; err != nil {
+			return forgotten, err
+		}
+	}
+	return forgotten, nil
 }
 
 // loseInterest ends interest that was last shown before a time, some of it, and has
