@@ -23,11 +23,11 @@ const (
 //
 // https://spec.matrix.org/v1.15/server-server-api/#send-to-device-messaging
 func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad reason) {
-	content, ok := pick(raw, "sender", "type", "message_id", "messages")
+	content, ok := rawjson.Pick(raw, "sender", "type", "message_id", "messages")
 	if !ok {
 		return send, badShape
 	}
-	sender, _ := text(content[0])
+	sender, _ := rawjson.String(content[0])
 	var err error
 	if send.Sender, err = todevice.ParseUserID(sender); err != nil {
 		return send, badSender
@@ -35,7 +35,7 @@ func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad re
 	if send.Sender.Server != r.origin {
 		return send, foreignSender
 	}
-	if send.Type, ok = text(content[1]); !ok || send.Type == "" || len(send.Type) > maxEventType {
+	if send.Type, ok = rawjson.String(content[1]); !ok || send.Type == "" || len(send.Type) > maxEventType {
 		return send, badType
 	}
 	users, ok := rawjson.Members(content[3])
@@ -52,7 +52,7 @@ func (r *reader) directToDevice(raw json.RawMessage) (send todevice.Send, bad re
 // messageID reads the ID by which an EDU is told from its repetition. Without a
 // usable one the EDU is taken all the same: a message twice is better than none.
 func messageID(raw json.RawMessage) string {
-	id, _ := text(raw)
+	id, _ := rawjson.String(raw)
 	if utf8.RuneCountInString(id) > maxMessageID {
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
+	"github.com/chappe-im/chappe/internal/rawjson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -40,8 +41,8 @@ type reader struct {
 // that means nothing without rooms is passed over.
 func (r *reader) read(edus []json.RawMessage) {
 	for _, raw := range edus {
-		edu, _ := pick(raw, "edu_type", "content")
-		kind, ok := text(edu[0])
+		edu, _ := rawjson.Pick(raw, "edu_type", "content")
+		kind, ok := rawjson.String(edu[0])
 		if !ok {
 			r.droppedEDUs = append(r.droppedEDUs, badShape)
 			continue

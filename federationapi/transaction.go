@@ -9,6 +9,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/internal/httpapi"
+	"github.com/chappe-im/chappe/internal/rawjson"
 )
 
 // The limits of a transaction.
@@ -54,14 +55,14 @@ func readSend(r *http.Request, body json.RawMessage) (transaction, error) {
 // wrong with one of its units is no concern of the others, and so none of it is looked
 // at here.
 func readTransaction(body json.RawMessage) (transaction, error) {
-	members, ok := pick(bytes.TrimSpace(body), "origin", "pdus", "edus")
+	members, ok := rawjson.Pick(bytes.TrimSpace(body), "origin", "pdus", "edus")
 	if !ok {
 		return transaction{}, httpapi.BadJSON("The body is not an object")
 	}
 	var txn transaction
 	var err error
 	if members[0] != nil {
-		origin, ok := text(members[0])
+		origin, ok := rawjson.String(members[0])
 		if !ok || origin == "" {
 			return transaction{}, httpapi.BadJSON("origin is not a server name")
 		}
@@ -81,7 +82,7 @@ func units(raw json.RawMessage, name string, limit int) ([]json.RawMessage, erro
 	if raw == nil || string(raw) == "null" {
 		return nil, nil
 	}
-	items, ok := list(raw)
+	items, ok := rawjson.Items(raw)
 	if !ok {
 		return nil, httpapi.BadJSON(name + " is not a list")
 	}
@@ -106,8 +107,8 @@ type pduResult struct {
 func answerTo(pdus []json.RawMessage) sendAnswer {
 	answer := sendAnswer{PDUs: map[string]pduResult{}}
 	for _, raw := range pdus {
-		pdu, _ := pick(raw, "event_id")
-		if id, ok := text(pdu[0]); ok && len(id) <= maxEventID {
+		pdu, _ := rawjson.Pick(raw, "event_id")
+		if id, ok := rawjson.String(pdu[0]); ok && len(id) <= maxEventID {
 			answer.PDUs[id] = pduResult{Error: "unknown room: this server has no rooms"}
 		}
 	}

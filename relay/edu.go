@@ -71,21 +71,18 @@ func contentBytes(messages []todevice.Message) (bytes int) {
 type packer struct {
 	server     spec.ServerName
 	sender     todevice.UserID
+	eventType  string
 	users      []todevice.UserID // the last is the one whose devices are being listed
 	recipients int
 	out        []byte
 }
 
 func (p *packer) begin(send todevice.Send, server spec.ServerName) {
-	p.server, p.sender = server, send.Sender
+	p.server, p.sender, p.eventType = server, send.Sender, send.Type
 	p.out = append([]byte(nil), `{"content":{"message_id":`...)
 	// Made once, here: a retry carries the same ID. rand.Text has 130 random bits in
 	// 26 characters; 32 are allowed.
 	p.out = todevice.AppendString(p.out, rand.Text())
-	p.out = append(p.out, `,"sender":`...)
-	p.out = todevice.AppendString(p.out, send.Sender.String())
-	p.out = append(p.out, `,"type":`...)
-	p.out = todevice.AppendString(p.out, send.Type)
 	p.out = append(p.out, `,"messages":{`...)
 }
 
@@ -111,9 +108,15 @@ func (p *packer) openUser(user todevice.UserID) {
 	p.out = append(p.out, ':', '{')
 }
 
+// finish ends the EDU. Its members stand in the order that canonical JSON wants, so that it
+// need not be written anew when a transaction with it is signed.
 func (p *packer) finish() todevice.EDU {
+	p.out = append(p.out, `}},"sender":`...)
+	p.out = todevice.AppendString(p.out, p.sender.String())
+	p.out = append(p.out, `,"type":`...)
+	p.out = todevice.AppendString(p.out, p.eventType)
 	edu := todevice.EDU{
-		Destination: p.server, JSON: append(p.out, `}}},"edu_type":"m.direct_to_device"}`...),
+		Destination: p.server, JSON: append(p.out, `},"edu_type":"m.direct_to_device"}`...),
 		Sender: p.sender, To: p.users,
 	}
 	*p = packer{}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"unicode/utf8"
 )
 
 // A Member is one of an object's.
@@ -19,21 +18,14 @@ type Member struct {
 // valid JSON, and looks at each byte about once: whoever has read a request's body and
 // found it valid need not pay for that again at each level.
 func Members(raw json.RawMessage) (members []Member, ok bool) {
-	at := space(raw, 0)
-	if at == len(raw) || raw[at] != '{' {
+	if raw = bytes.TrimLeft(raw, " \t\r\n"); len(raw) == 0 || raw[0] != '{' {
 		return nil, false
 	}
 	members = make([]Member, 0, 1)
-	for at = space(raw, at+1); raw[at] != '}'; at = space(raw, at) {
-		if raw[at] == ',' {
-			at = space(raw, at+1)
-		}
-		begin := at
-		at = stringEnd(raw, at)
-		name := unquote(raw[begin:at])
-		begin = space(raw, space(raw, at)+1) // behind the colon
-		at = valueEnd(raw, begin)
-		members = append(members, Member{name, raw[begin:at:at]})
+	for at := next(raw, 1); raw[at] != '}'; {
+		name, value, end := memberAt(raw, at)
+		members = append(members, Member{unquote(name), value})
+		at = next(raw, end)
 	}
 	if len(members) > 1 {
 		members = inOrder(members)
@@ -51,61 +43,4 @@ func inOrder(members []Member) []Member {
 		}
 	}
 	return kept
-}
-
-func space(raw []byte, at int) int {
-	for at < len(raw) && raw[at] <= ' ' {
-		at++
-	}
-	return at
-}
-
-// valueEnd gives where the value that begins at a place ends.
-func valueEnd(raw []byte, at int) int {
-	switch raw[at] {
-	case '"':
-		return stringEnd(raw, at)
-	case '{', '[':
-		return nestedEnd(raw, at)
-	}
-	for at < len(raw) && raw[at] > ' ' && raw[at] != ',' && raw[at] != '}' && raw[at] != ']' {
-		at++
-	}
-	return at
-}
-
-func nestedEnd(raw []byte, at int) int {
-	for depth := 0; ; at++ {
-		switch raw[at] {
-		case '"':
-			at = stringEnd(raw, at) - 1
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return at + 1
-			}
-		}
-	}
-}
-
-// stringEnd gives where the string that begins at a place ends, its quotes included.
-func stringEnd(raw []byte, at int) int {
-	for at++; ; {
-		text := raw[at : at+bytes.IndexByte(raw[at:], '"')]
-		at += len(text) + 1
-		if escapes := len(text) - len(bytes.TrimRight(text, `\`)); escapes%2 == 0 {
-			return at
-		}
-	}
-}
-
-func unquote(quoted []byte) string {
-	text := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
-		return string(text)
-	}
-	var plain string
-	_ = json.Unmarshal(quoted, &plain) // it is a string
-	return plain
 }

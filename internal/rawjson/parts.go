@@ -1,23 +1,21 @@
-package federationapi
+package rawjson
 
 import (
 	"bytes"
 	"encoding/json"
-
-	"github.com/chappe-im/chappe/internal/rawjson"
+	"unicode/utf8"
 )
 
-// What is in this file reads JSON that was found to be valid, as the body of a request
-// is before anything is read of it. It checks no grammar again, at no level, and copies
-// nothing: what it gives are parts of the body. It reads them as [rawjson] does: names as
-// they are written, and of equal names the last counts.
+// What is in this file and in members.go reads JSON that was found to be valid, as the
+// body of a request is before anything is read of it. It checks no grammar again, at no
+// level, and copies nothing but texts: what it gives are parts of the body.
 
-// maxPicked is how many members pick finds at most.
-const maxPicked = 4
+// MaxPicked is how many members Pick finds at most.
+const MaxPicked = 4
 
-// pick gives the values that an object has under these names, nil where it has none. It
-// tells whether the part is an object.
-func pick(raw json.RawMessage, names ...string) (values [maxPicked]json.RawMessage, ok bool) {
+// Pick gives the values that an object has under these names, nil where it has none. It
+// tells whether the part is an object. White space before it makes it none.
+func Pick(raw json.RawMessage, names ...string) (values [MaxPicked]json.RawMessage, ok bool) {
 	if len(raw) == 0 || raw[0] != '{' {
 		return values, false
 	}
@@ -33,8 +31,8 @@ func pick(raw json.RawMessage, names ...string) (values [maxPicked]json.RawMessa
 	return values, true
 }
 
-// list gives the items of an array. It tells whether the part is one.
-func list(raw json.RawMessage) (items []json.RawMessage, ok bool) {
+// Items gives the items of an array. It tells whether the part is one.
+func Items(raw json.RawMessage) (items []json.RawMessage, ok bool) {
 	if len(raw) == 0 || raw[0] != '[' {
 		return nil, false
 	}
@@ -47,15 +45,12 @@ func list(raw json.RawMessage) (items []json.RawMessage, ok bool) {
 	return items, true
 }
 
-// text reads a string and tells whether the part is one.
-func text(raw json.RawMessage) (string, bool) {
+// String reads a string and tells whether the part is one.
+func String(raw json.RawMessage) (string, bool) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return "", false
 	}
-	if bytes.IndexByte(raw, '\\') >= 0 {
-		return rawjson.Text(raw)
-	}
-	return string(raw[1 : len(raw)-1]), true
+	return unquote(raw), true
 }
 
 // isText tells whether a part is a string of these letters.
@@ -63,11 +58,7 @@ func isText(raw json.RawMessage, want string) bool {
 	if len(raw) == len(want)+2 && raw[0] == '"' && string(raw[1:len(raw)-1]) == want {
 		return true
 	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return false
-	}
-	got, ok := rawjson.Text(raw)
-	return ok && got == want
+	return bytes.IndexByte(raw, '\\') >= 0 && unquote(raw) == want
 }
 
 // memberAt gives the member that begins at a place, its name as a string in quotes, and
@@ -144,4 +135,14 @@ func wordEnd(raw []byte, at int) int {
 		at++
 	}
 	return at
+}
+
+func unquote(quoted []byte) string {
+	text := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
+		return string(text)
+	}
+	var plain string
+	_ = json.Unmarshal(quoted, &plain) // it is a string
+	return plain
 }

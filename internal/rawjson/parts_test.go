@@ -1,4 +1,4 @@
-package federationapi
+package rawjson
 
 import (
 	"encoding/json"
@@ -27,7 +27,7 @@ func FuzzParts(f *testing.F) {
 
 // part gives a value as it stands in what is around it.
 func part(t *testing.T, raw []byte) json.RawMessage {
-	items, ok := list(json.RawMessage("[" + string(raw) + "]"))
+	items, ok := Items(json.RawMessage("[" + string(raw) + "]"))
 	if !ok || len(items) != 1 {
 		t.Fatalf("[%q] is %d items", raw, len(items))
 	}
@@ -37,25 +37,25 @@ func part(t *testing.T, raw []byte) json.RawMessage {
 func compareParts(t *testing.T, raw json.RawMessage) {
 	var wantText *string
 	isText := json.Unmarshal(raw, &wantText) == nil && wantText != nil
-	if got, ok := text(raw); ok != isText || ok && got != *wantText {
-		t.Fatalf("text(%q) = %q, %v", raw, got, ok)
+	if got, ok := String(raw); ok != isText || ok && got != *wantText {
+		t.Fatalf("String(%q) = %q, %v", raw, got, ok)
 	}
 	var wantList []json.RawMessage
 	isList := json.Unmarshal(raw, &wantList) == nil && wantList != nil
-	gotList, ok := list(raw)
+	gotList, ok := Items(raw)
 	if ok != isList || !slices.EqualFunc(gotList, wantList, same) {
-		t.Fatalf("list(%q) = %q, %v; want %q, %v", raw, gotList, ok, wantList, isList)
+		t.Fatalf("Items(%q) = %q, %v; want %q, %v", raw, gotList, ok, wantList, isList)
 	}
 	var want map[string]json.RawMessage
 	isObject := json.Unmarshal(raw, &want) == nil && want != nil
-	if _, ok := pick(raw); ok != isObject {
+	if _, ok := Pick(raw); ok != isObject {
 		t.Fatalf("%q: an object? %v", raw, ok)
 	}
 	for name, value := range want {
-		picked, ok := pick(raw, "none", name)
+		picked, ok := Pick(raw, "none", name)
 		_, hasNone := want["none"]
 		if !ok || !same(picked[1], value) || (picked[0] != nil) != hasNone {
-			t.Fatalf("pick(%q, %q) = %q, %v; want %q", raw, name, picked, ok, value)
+			t.Fatalf("Pick(%q, %q) = %q, %v; want %q", raw, name, picked, ok, value)
 		}
 	}
 	for _, inside := range gotList {
