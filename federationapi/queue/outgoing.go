@@ -11,7 +11,7 @@ import (
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
 	"github.com/chappe-im/chappe/federationapi/remote"
-	"github.com/chappe-im/chappe/federationapi/signing"
+	"github.com/chappe-im/chappe/internal/canonicaljson"
 	"github.com/chappe-im/chappe/todevice"
 )
 
@@ -80,7 +80,7 @@ func transactionBody(txn todevice.Transaction, origin spec.ServerName) (json.Raw
 	}
 	body := append(make([]byte, 0, size), `{"edus":[`...)
 	for i, edu := range txn.EDUs {
-		canonical, err := signing.Canonical(edu)
+		canonical, err := canonicaljson.Canonical(edu)
 		if err != nil {
 			return nil, fmt.Errorf("write transaction %s: %w", txn.ID, err)
 		}

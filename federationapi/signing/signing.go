@@ -35,10 +35,10 @@ func (t Request) Message(body json.RawMessage) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if target, err = Canonical(target); err != nil || body == nil {
+	if target, err = canonicaljson.Canonical(target); err != nil || body == nil {
 		return target, err
 	}
-	content, err := Canonical(body)
+	content, err := canonicaljson.Canonical(body)
 	if err != nil {
 		return nil, err
 	}

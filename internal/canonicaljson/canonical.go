@@ -1,20 +1,18 @@
-package signing
+package canonicaljson
 
 import (
 	"bytes"
 	"unicode/utf8"
-
-	"github.com/chappe-im/chappe/internal/canonicaljson"
 )
 
-// Canonical is [canonicaljson.Encode], but gives the input itself where that is in
+// Canonical is [Encode], but gives the input itself where that is in
 // canonical form already. Servers send each other what they sign in that form, and so a
 // transaction is looked through once, and not written again.
 func Canonical(raw []byte) ([]byte, error) {
 	if utf8.Valid(raw) && canonical(raw) {
 		return raw, nil
 	}
-	return canonicaljson.Encode(raw)
+	return Encode(raw)
 }
 
 // canonical tells whether a text is JSON in canonical form. It may take a text for one

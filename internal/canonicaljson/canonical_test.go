@@ -1,11 +1,9 @@
-package signing
+package canonicaljson
 
 import (
 	"bytes"
 	"strings"
 	"testing"
-
-	"github.com/chappe-im/chappe/internal/canonicaljson"
 )
 
 func TestCanonicalFormIsNotWrittenAgain(t *testing.T) {
@@ -41,7 +39,7 @@ func FuzzCanonical(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		want, wantErr := canonicaljson.Encode(in)
+		want, wantErr := Encode(in)
 		got, err := Canonical(in)
 		if (err == nil) != (wantErr == nil) || !bytes.Equal(got, want) {
 			t.Fatalf("Canonical(%q) = %q, %v; want %q, %v", in, got, err, want, wantErr)
