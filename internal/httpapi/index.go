@@ -87,19 +87,21 @@ func parseTemplate(path string, route *mux.Route) template {
 // the router then goes by their order.
 func ambiguous(templates []template, i int) bool {
 	return slices.ContainsFunc(templates, func(other template) bool {
-		return other.route != templates[i].route && len(other.segments) == len(templates[i].segments) &&
-			!slices.ContainsFunc(other.segments, templates[i].differs(other))
+		return other.route != templates[i].route && other.overlaps(templates[i])
 	})
 }
 
-// differs tells of the segments of another template, one after the other, whether no
-// path can have both it and the one in its place here.
-func (t template) differs(other template) func(segment) bool {
-	at := -1
-	return func(theirs segment) bool {
-		at++
-		return theirs.name == "" && t.segments[at].name == "" && theirs.text != t.segments[at].text
+// overlaps tells whether there is a path that both templates have.
+func (t template) overlaps(other template) bool {
+	if len(t.segments) != len(other.segments) {
+		return false
 	}
+	for i, s := range t.segments {
+		if s.name == "" && other.segments[i].name == "" && s.text != other.segments[i].text {
+			return false
+		}
+	}
+	return true
 }
 
 // resolve asks the router for the handler, and tells whether it would use this route.
