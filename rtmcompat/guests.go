@@ -8,6 +8,10 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
+// Restore lets the Matrix users into channels who were there when the process ended. It
+// comes before any request.
+func (s *Server) Restore(ctx context.Context) error { return s.guests.Restore(ctx) }
+
 // Run does what Matrix users ask of channels, and tells them what happens there, until
 // ctx ends.
 func (s *Server) Run(ctx context.Context) error { return s.guests.Run(ctx) }

@@ -110,7 +110,10 @@ func NewIn(env Environment, cfg config.Config, log *logrus.Entry) (_ *Server, er
 	}
 	b.openClientDoors()
 	b.openServerDoor()
-	return s, b.listenAll()
+	if err := b.listenAll(); err != nil {
+		return s, err
+	}
+	return s, s.rtm.Restore(context.Background())
 }
 
 // Run serves until ctx ends. Then it stops taking requests, ends the long polls,

@@ -102,7 +102,7 @@ type served struct {
 	rooms map[todevice.UserID]int
 }
 
-// New makes the service of no apps. Until Run is called there are no guests.
+// New makes the service of no apps. Until Restore or Run is called there are no guests.
 func New(store Store, sender Sender, waiter Waiter, hub *channels.Hub, log *logrus.Entry) *Service {
 	return &Service{
 		store: store, sender: sender, waiter: waiter, hub: hub, log: log,
@@ -127,6 +127,28 @@ func (s *Service) SetApps(list []App) {
 	case s.changed <- struct{}{}:
 	default:
 	}
+}
+
+// Restore lets in who was a guest when the process ended. It comes before anybody can say
+// anything: what was said with no guest there would be told to none.
+func (s *Service) Restore(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.apps {
+		if _, err := s.letIn(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letIn makes those guests of an app's channels who are known to be, and gives them.
+func (s *Service) letIn(ctx context.Context, app string) ([]todevice.ChannelGuest, error) {
+	guests, err := s.store.ChannelGuests(ctx, app, time.Time{})
+	for _, g := range guests {
+		s.hub.Guest(app, g.Channel.Name, g.User.String())
+	}
+	return guests, err
 }
 
 // app gives an app by its ID, nil where there is none.

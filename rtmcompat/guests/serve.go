@@ -80,11 +80,10 @@ func (s *Service) begin(ctx context.Context, app *served) (todevice.Device, erro
 	if err != nil {
 		return device, err
 	}
-	guests, err := s.store.ChannelGuests(ctx, app.ID, time.Time{})
+	guests, err := s.letIn(ctx, app.ID)
 	app.rooms = make(map[todevice.UserID]int)
 	for _, g := range guests {
 		app.rooms[g.User]++
-		s.hub.Guest(app.ID, g.Channel.Name, g.User.String())
 	}
 	return device, err
 }
