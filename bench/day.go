@@ -27,7 +27,7 @@ const (
 func (b *bench) day(ctx context.Context) error {
 	b.say("%s: %d hours at %g messages a second, in simulated time", dayScenario, b.dayHours, b.dayRate)
 	dir := filepath.Join(b.dir, dayScenario)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	hours, err := b.watchDay(ctx, dir)
