@@ -22,6 +22,8 @@ func TestIndexAnswersAsTheRouterDoes(t *testing.T) {
 		{"GET", "/first/second"}, {"GET", "/first/{x}"},
 		{"GET", "/deep/{x}/mid/{y}"}, {"GET", "/deep/{x}/end"},
 		{"GET", "/rest/{x:.*}"}, {"GET", "/mixed/v{x}"},
+		{"GET", "/perhaps/{x:[^/]*}/of/{y:[^/]*}"}, {"GET", "/perhaps/{x:[^/]*}/both/{y}"}, {"PUT", "/perhaps/{x:[^/]*}"},
+		{"GET", "/strict/{x:[0-9]*}"},
 	} {
 		router.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, "%s %s %v", route.method, route.path, mux.Vars(r))
@@ -36,6 +38,8 @@ func TestIndexAnswersAsTheRouterDoes(t *testing.T) {
 			"/", "/a", "/a/", "/a//", "//a", "/a/b", "/a/b/c", "/a/b/end", "/a/x/end", "/a/b/c/d", "/a//c", "/a/%2F/c", "/a/b%20/c?q=/a",
 			"/%61", "/one/two", "/one/%74wo", "/one/2", "/one/", "/first/second", "/first/2", "/deep/1/mid/2", "/deep/1/mid/", "/deep/1/end",
 			"/deep/mid/mid/mid", "/rest/a/b", "/mixed/v1", "/mixed/x1", "/under/1", "/under/", "/under/1/2", "/nothing",
+			"/perhaps/1/of/2", "/perhaps//of/", "/perhaps//of/2", "/perhaps/1/of/", "/perhaps/1/of", "/perhaps//both/", "/perhaps//both/2",
+			"/perhaps/%2F/of/%20", "/perhaps/", "/perhaps", "/perhaps/1", "/strict/1", "/strict/a", "/strict/",
 		} {
 			want, got := answer(router, method, path), answer(index, method, path)
 			if got != want {
