@@ -1,9 +1,9 @@
 package relay
 
 import (
-	"crypto/rand"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 
@@ -80,9 +80,7 @@ type packer struct {
 func (p *packer) begin(send todevice.Send, server spec.ServerName) {
 	p.server, p.sender, p.eventType = server, send.Sender, send.Type
 	p.out = append([]byte(nil), `{"content":{"message_id":`...)
-	// Made once, here: a retry carries the same ID. rand.Text has 130 random bits in
-	// 26 characters; 32 are allowed.
-	p.out = todevice.AppendString(p.out, rand.Text())
+	p.out = todevice.AppendString(p.out, messageID(time.Now())) // made once, here: a retry carries the same ID
 	p.out = append(p.out, `,"messages":{`...)
 }
 
