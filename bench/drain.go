@@ -54,7 +54,7 @@ func (b *bench) runDrain(ctx context.Context, n *neighbours) (r drained, err err
 	defer func() { err = errors.Join(err, from.stop()) }()
 	down := &process{name: "Chappe " + string(n.right.name), address: n.right.client}
 	l := b.newLoad(n.senders, n.receivers, from, down, 0)
-	defer l.transport.CloseIdleConnections()
+	defer l.disconnect()
 	begin := time.Now()
 	if err := l.sendExactly(ctx, b.queued); err != nil {
 		return r, err
@@ -82,7 +82,7 @@ func (b *bench) runDrain(ctx context.Context, n *neighbours) (r drained, err err
 // sayHello sends a message from the first receiver to the first sender.
 func (b *bench) sayHello(ctx context.Context, to *process, n *neighbours) error {
 	l := b.newLoad(n.receivers[:1], n.senders[:1], to, to, 0)
-	defer l.transport.CloseIdleConnections()
+	defer l.disconnect()
 	return l.senders[0].send(ctx, time.Now())
 }
 

@@ -54,7 +54,7 @@ func TestDurableFloorHandsOutOnceAndInOrder(t *testing.T) {
 	p := startDurable(t, t.TempDir())
 	b := &bench{options: options{size: 256}}
 	l := b.newLoad(people("s", 1, aloneServer), people("r", 1, aloneServer), p, p, 0)
-	t.Cleanup(l.transport.CloseIdleConnections)
+	t.Cleanup(l.disconnect)
 	s, r := l.senders[0], l.receivers[0]
 	syncs(t, r, 0)
 	for _, count := range []int{1, 3, 0, 2} {
@@ -72,7 +72,7 @@ func TestDurableFloorKeepsWhatItAnsweredThroughAKill(t *testing.T) {
 	p := startDurable(t, dir)
 	b := &bench{options: options{size: 256}}
 	l := b.newLoad(people("s", 8, aloneServer), people("r", 2, aloneServer), p, p, 0)
-	t.Cleanup(l.transport.CloseIdleConnections)
+	t.Cleanup(l.disconnect)
 
 	// The first receiver confirms what the first sender has sent so far.
 	sends(t, l.senders[0], 5)
@@ -102,7 +102,7 @@ func TestDurableFloorKeepsWhatItAnsweredThroughAKill(t *testing.T) {
 		accepted[s.number] = s.accepted
 	}
 	accepted[0] -= confirmed
-	for sender, rows := range stored(t, filepath.Join(dir, durableFile), l.receivers[0].codec) {
+	for sender, rows := range stored(t, filepath.Join(dir, durableFile), newCodec(b.size)) {
 		if more := int64(rows) - accepted[sender]; more < 0 || more > 1 {
 			t.Errorf("of sender %d %d messages are there, %d were answered for", sender, rows, accepted[sender])
 		}

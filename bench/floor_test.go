@@ -15,7 +15,7 @@ func pair(t *testing.T, handler http.Handler) (*sender, *receiver) {
 	p := &process{address: strings.TrimPrefix(server.URL, "http://")}
 	b := &bench{options: options{size: 256}}
 	l := b.newLoad(people("s", 1, aloneServer), people("r", 1, aloneServer), p, p, 0)
-	t.Cleanup(l.transport.CloseIdleConnections)
+	t.Cleanup(l.disconnect)
 	return l.senders[0], l.receivers[0]
 }
 

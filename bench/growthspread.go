@@ -100,9 +100,8 @@ func (s *spread) drain(ctx context.Context, transport *http.Transport, p *proces
 // receiver receives for one of the users, from these senders.
 func (p populace) receiver(transport *http.Transport, at *process, number int, senders ...int) *receiver {
 	return &receiver{
-		session: newSession(transport, at.address, p.person(number)),
-		codec:   p.codec,
-		ledger:  newLedger(senders...),
-		totals:  &totals{begin: time.Now()},
+		inlet:  &plainInlet{session: newSession(transport, at.address, p.person(number)), codec: p.codec},
+		ledger: newLedger(senders...),
+		totals: &totals{begin: time.Now()},
 	}
 }

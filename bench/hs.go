@@ -86,7 +86,7 @@ func (h *homeserver) scenarios(ctx context.Context, o options, accounts []*hsAcc
 	rate := o.rate
 	if o.wants(localScenario) || rate == 0 {
 		h.say("%s: as fast as it answers", localScenario)
-		local, err := h.newLoad(o, senders, receivers, 0).run(ctx)
+		local, err := h.run(ctx, h.newLoad(o, senders, receivers, 0))
 		if err != nil {
 			return fmt.Errorf("%s: %w", localScenario, err)
 		}
@@ -103,7 +103,7 @@ func (h *homeserver) scenarios(ctx context.Context, o options, accounts []*hsAcc
 		return fmt.Errorf("%s: nothing was delivered, a tenth of which would be the rate", latencyScenario)
 	}
 	h.say("%s: %s messages a second", latencyScenario, number(rate))
-	paced, err := h.newLoad(o, senders, receivers, rate).run(ctx)
+	paced, err := h.run(ctx, h.newLoad(o, senders, receivers, rate))
 	if err != nil {
 		return fmt.Errorf("%s: %w", latencyScenario, err)
 	}

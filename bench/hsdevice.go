@@ -19,75 +19,46 @@ import (
 // https://spec.matrix.org/v1.15/client-server-api/#filtering
 const hsFilter = `{"room":{"rooms":[]},"presence":{"types":[]},"account_data":{"types":[]}}`
 
-// An hsSender sends numbered messages to one device, one at a time.
-type hsSender struct {
-	h       *homeserver
-	number  int
-	account *hsAccount
-	to      *hsAccount
-	codec   codec
-	pace    pace
-	totals  *totals
-	tag     string // of the load
-	// accepted counts the messages the server has taken. It is read after run.
-	accepted int64
+// An hsOutlet sends from one account to the device of another.
+type hsOutlet struct {
+	h           *homeserver
+	account, to *hsAccount
+	codec       codec
+	tag         string // of the load
 }
 
-// run sends until stop closes, and finishes the message under way.
-func (s *hsSender) run(ctx context.Context, stop <-chan struct{}) error {
-	for {
-		from, ok := s.pace.wait(stop)
-		if !ok {
-			return nil
-		}
-		if err := s.send(ctx, from); err != nil {
-			return err
-		}
-	}
-}
-
-// send sends the next message, as of a time, until the server takes it.
-func (s *hsSender) send(ctx context.Context, from time.Time) error {
-	content := s.codec.append(nil, message{at: from.Sub(s.totals.begin), from: s.number, seq: s.accepted})
-	body, err := json.Marshal(map[string]any{"messages": map[string]any{s.to.userID: map[string]any{s.to.device: json.RawMessage(content)}}})
+func (o *hsOutlet) put(ctx context.Context, m message) error {
+	content := o.codec.append(nil, m)
+	body, err := json.Marshal(map[string]any{"messages": map[string]any{o.to.userID: map[string]any{o.to.device: json.RawMessage(content)}}})
 	if err != nil {
 		return err
 	}
-	path := "/_matrix/client/v3/sendToDevice/" + eventType(s.tag) + "/" + s.tag + "-" + strconv.FormatInt(s.accepted, 10)
-	if _, err := s.h.ask(ctx, call{method: http.MethodPut, path: path, token: s.account.token, body: body}); err != nil {
-		return err
-	}
-	s.accepted++
-	s.totals.accepted.Add(1)
-	return nil
+	path := "/_matrix/client/v3/sendToDevice/" + eventType(o.tag) + "/" + o.tag + "-" + strconv.FormatInt(m.seq, 10)
+	_, err = o.h.ask(ctx, call{method: http.MethodPut, path: path, token: o.account.token, body: body})
+	return err
 }
 
 // eventType is what the messages of one load are known by: a device that is used again
 // may be given others.
 func eventType(tag string) string { return "im.chappe.bench." + tag }
 
-// An hsReceiver long-polls for one device and checks every message of its load.
-type hsReceiver struct {
+// An hsInlet syncs for the device of an account, and gives the messages of one load.
+type hsInlet struct {
 	h       *homeserver
 	account *hsAccount
 	codec   codec
-	ledger  *ledger
-	totals  *totals
 	tag     string
-	senders map[int]string // their user IDs
-	// latencies are those of the messages that came while it was measured. They are
-	// read after run.
-	latencies []time.Duration
+	senders []string // the user ID of each sender
 }
 
-// run syncs until ctx ends.
-func (r *hsReceiver) run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if _, err := r.sync(ctx, pollTimeout); err != nil && ctx.Err() == nil {
-			return err
-		}
+func (i *hsInlet) poll(ctx context.Context, timeout time.Duration) ([]byte, error) {
+	query := url.Values{"filter": {hsFilter}, "set_presence": {"offline"}, "timeout": {strconv.FormatInt(timeout.Milliseconds(), 10)}}
+	if i.account.since != "" {
+		query.Set("since", i.account.since)
 	}
-	return nil
+	return i.h.ask(ctx, call{
+		method: http.MethodGet, path: syncPath, query: query.Encode(), token: i.account.token, patience: timeout,
+	})
 }
 
 // An hsSync is what counts of a /sync response.
@@ -102,59 +73,26 @@ type hsSync struct {
 	} `json:"to_device"`
 }
 
-// sync makes one request and enters the messages it brings.
-func (r *hsReceiver) sync(ctx context.Context, timeout time.Duration) (messages int, err error) {
-	query := url.Values{"filter": {hsFilter}, "set_presence": {"offline"}, "timeout": {strconv.FormatInt(timeout.Milliseconds(), 10)}}
-	if r.account.since != "" {
-		query.Set("since", r.account.since)
-	}
-	answer, err := r.h.ask(ctx, call{
-		method: http.MethodGet, path: syncPath, query: query.Encode(), token: r.account.token, patience: timeout,
-	})
-	if err != nil {
-		return 0, err
-	}
-	now := time.Since(r.totals.begin)
+func (i *hsInlet) read(answer []byte, note func(message)) error {
 	var response hsSync
 	if err := json.Unmarshal(answer, &response); err != nil {
-		return 0, fmt.Errorf("read a /sync response: %w", err)
+		return fmt.Errorf("read a /sync response: %w", err)
 	}
 	if response.NextBatch == "" {
-		return 0, errors.New("a /sync response has no next_batch")
+		return errors.New("a /sync response has no next_batch")
 	}
-	r.account.since = response.NextBatch
+	i.account.since = response.NextBatch
 	for _, event := range response.ToDevice.Events {
-		if event.Type != eventType(r.tag) {
+		if event.Type != eventType(i.tag) {
 			continue
 		}
-		m, ok := r.codec.parseJSON(event.Content)
-		if sender, known := r.senders[m.from]; !ok || known && event.Sender != sender {
-			return messages, errDamaged
+		m, ok := i.codec.parseJSON(event.Content)
+		if !ok || m.from < len(i.senders) && event.Sender != i.senders[m.from] {
+			return errDamaged
 		}
-		messages++
-		r.note(m, now)
+		note(m)
 	}
-	return messages, nil
-}
-
-func (r *hsReceiver) note(m message, now time.Duration) {
-	if !r.ledger.note(m) {
-		return
-	}
-	r.totals.delivered.Add(1)
-	if r.totals.measuring.Load() {
-		r.latencies = append(r.latencies, now-m.at)
-	}
-}
-
-// finish syncs until nothing of the load comes.
-func (r *hsReceiver) finish(ctx context.Context) error {
-	for {
-		messages, err := r.sync(ctx, 0)
-		if err != nil || messages == 0 {
-			return err
-		}
-	}
+	return nil
 }
 
 // parseJSON reads a content that another server may have written anew: with its members

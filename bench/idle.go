@@ -137,6 +137,6 @@ func (o *polls) wake(ctx context.Context) (verdict, error) {
 		return verdict{}, err
 	}
 	o.load.say("  all were woken")
-	defer o.load.transport.CloseIdleConnections()
+	defer o.load.disconnect()
 	return o.load.close(ctx)
 }

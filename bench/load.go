@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,52 +24,67 @@ type load struct {
 	options
 	say       func(format string, args ...any)
 	totals    *totals
-	transport *http.Transport
 	senders   []*sender
 	receivers []*receiver
-	from, to  *process // where senders and receivers are at home
+	// cpu reads the processor time of the servers, nil where nobody knows it.
+	cpu func() (cpu, error)
+	// disconnect closes the connections that are idle.
+	disconnect func()
 }
 
-// newLoad makes a load in which sender i sends to receiver i modulo their number.
-// The processes are those where senders and receivers are at home; perSecond is
-// the rate of all senders together, 0 for as fast as they get answers.
+// newLoad makes a load between some devices of the server or servers that run here, in
+// which sender i sends to receiver i modulo their number. The processes are those where
+// senders and receivers are at home; perSecond is the rate of all senders together, 0
+// for as fast as they get answers.
 func (b *bench) newLoad(senders, receivers []person, from, to *process, perSecond float64) *load {
+	transport, codec := newTransport(), newCodec(b.size)
 	l := &load{
-		options:   b.options,
-		say:       b.say,
-		totals:    &totals{begin: time.Now()},
-		transport: newTransport(),
-		from:      from,
-		to:        to,
+		options: b.options, say: b.say, totals: &totals{begin: time.Now()},
+		cpu:        func() (cpu, error) { return cpuOf(from, to) },
+		disconnect: transport.CloseIdleConnections,
 	}
-	codec := newCodec(b.size)
 	for i, p := range senders {
-		s := newSender(i, newSession(l.transport, from.address, p), receivers[i%len(receivers)], codec, l.totals)
-		if perSecond > 0 {
-			s.pace.interval = time.Duration(float64(len(senders)) / perSecond * float64(time.Second))
-			s.pace.due = l.totals.begin.Add(s.pace.interval * time.Duration(i) / time.Duration(len(senders)))
-		}
-		l.senders = append(l.senders, s)
+		l.addSender(newPlainOutlet(newSession(transport, from.address, p), receivers[i%len(receivers)], codec))
 	}
-	for i, p := range receivers {
-		var mine []int
-		for sender := i; sender < len(senders); sender += len(receivers) {
-			mine = append(mine, sender)
-		}
-		l.receivers = append(l.receivers, &receiver{
-			session: newSession(l.transport, to.address, p),
-			codec:   codec,
-			ledger:  newLedger(mine...),
-			totals:  l.totals,
-		})
+	for _, p := range receivers {
+		l.addReceiver(&plainInlet{session: newSession(transport, to.address, p), codec: codec}, len(receivers))
 	}
+	l.keepPace(perSecond)
 	return l
+}
+
+func (l *load) addSender(o outlet) {
+	l.senders = append(l.senders, &sender{number: len(l.senders), outlet: o, totals: l.totals})
+}
+
+// addReceiver adds one of so many receivers, when all senders are there.
+func (l *load) addReceiver(i inlet, of int) {
+	var mine []int
+	for from := len(l.receivers); from < len(l.senders); from += of {
+		mine = append(mine, from)
+	}
+	l.receivers = append(l.receivers, &receiver{inlet: i, ledger: newLedger(mine...), totals: l.totals})
+}
+
+// keepPace has the senders send so many messages a second together, 0 for as fast as
+// they get answers.
+func (l *load) keepPace(perSecond float64) {
+	if perSecond == 0 {
+		return
+	}
+	for _, s := range l.senders {
+		s.pace.interval = time.Duration(float64(len(l.senders)) / perSecond * float64(time.Second))
+	}
 }
 
 // run sends and receives for a while, measures in the middle of it, and checks at
 // the end that every message that was accepted has arrived.
 func (l *load) run(ctx context.Context) (r result, err error) {
-	defer l.transport.CloseIdleConnections()
+	defer l.disconnect()
+	// The first syncs may be long, and bring what is no business of this load.
+	if err := l.finish(ctx); err != nil {
+		return r, err
+	}
 	workers, working := errgroup.WithContext(ctx)
 	polling, hangUp := context.WithCancel(working)
 	defer hangUp()
@@ -95,12 +109,14 @@ func (l *load) run(ctx context.Context) (r result, err error) {
 	return r, err
 }
 
-// startSenders starts the senders as workers who end when stop closes. The group
-// it gives waits for them alone.
+// startSenders starts the senders as workers who end when stop closes, their paces
+// evenly shifted. The group it gives waits for them alone.
 func (l *load) startSenders(ctx context.Context, workers *errgroup.Group, stop <-chan struct{}) *sync.WaitGroup {
 	sending := new(sync.WaitGroup)
 	sending.Add(len(l.senders))
-	for _, s := range l.senders {
+	now := time.Now()
+	for i, s := range l.senders {
+		s.pace.due = now.Add(s.pace.interval * time.Duration(i) / time.Duration(len(l.senders)))
 		workers.Go(func() error {
 			defer sending.Done()
 			return s.run(ctx, stop)
@@ -129,14 +145,16 @@ func (l *load) measure(ctx context.Context) (result, error) {
 	return after.minus(before), err
 }
 
-func (l *load) reading() (result, error) {
-	cpu, err := cpuOf(l.from, l.to)
-	return result{
+func (l *load) reading() (r result, err error) {
+	r = result{
 		elapsed:   time.Since(l.totals.begin),
 		accepted:  l.totals.accepted.Load(),
 		delivered: l.totals.delivered.Load(),
-		cpu:       cpu,
-	}, err
+	}
+	if l.cpu != nil {
+		r.cpu, err = l.cpu()
+	}
+	return r, err
 }
 
 // drain waits until as much has arrived as was accepted, or the time for that is
@@ -156,13 +174,23 @@ func (l *load) drain(ctx context.Context) {
 func (l *load) close(ctx context.Context) (sum verdict, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.drainFor+10*time.Second)
 	defer cancel()
+	if err := l.finish(ctx); err != nil {
+		return sum, err
+	}
 	for _, r := range l.receivers {
-		if err := r.finish(ctx); err != nil {
-			return sum, fmt.Errorf("look for leftovers: %w", err)
-		}
 		sum = sum.plus(r.ledger.close(func(sender int) int64 { return l.senders[sender].accepted }))
 	}
 	return sum, nil
+}
+
+// finish has each receiver sync until nothing comes.
+func (l *load) finish(ctx context.Context) error {
+	for _, r := range l.receivers {
+		if err := r.finish(ctx); err != nil {
+			return fmt.Errorf("sync to the end: %w", err)
+		}
+	}
+	return nil
 }
 
 // pause waits, unless ctx ends first: then it gives the cause.
