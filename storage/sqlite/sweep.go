@@ -35,6 +35,11 @@ const scatteredRows = 100
 // stand together.
 const sweptRequests = 2000
 
+// sweepRest is how long the file is left alone between two such looks. A reader who is
+// always there would keep SQLite from beginning its log anew: it grew as long as the
+// sweep lasted, and what had gathered made one commit slow at the end.
+const sweepRest = 5 * time.Millisecond
+
 // Sweep forgets which requests, transactions and messages were accepted, and which
 // servers asked for keys, longer ago than it is to be remembered; and OpenID and login
 // tokens that have expired, old dead letters, device lists that concern nobody any
@@ -117,8 +122,22 @@ func (s *Store) forgetRequests(ctx context.Context, before time.Time) (forgotten
 			return forgotten, err
 		}
 		from = upTo
+		if !last {
+			s.rest(ctx, sweepRest)
+		}
 	}
 	return forgotten, nil
+}
+
+// rest waits for a time, unless ctx ends first.
+func (s *Store) rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-s.closing:
+	}
 }
 
 // A requestPlace is where a client request stands in the order of the keys.
