@@ -26,8 +26,8 @@
 //     again. Until it has fetched them, or
 //     for five seconds, it is sent no other messages of users, so that none overtakes them.
 //   - A frame over 512 KiB, one that is not JSON or whose content is not, an unknown Cmd,
-//     and more than 200 frames a second in the long run end the connection; each is counted
-//     by its reason. Acknowledgements are not counted.
+//     and, where clients are limited, more than 200 frames a second in the long run end the
+//     connection; each is counted by its reason. Acknowledgements are not counted.
 //   - Texts may have up to 48 KiB of UTF-8: what the SDK counts as 32 KB.
 //   - An invitation (MakeCall) is for users of this server; any other is offline. It ends after
 //     30 s without having reached the callee, and 60 s without an answer.

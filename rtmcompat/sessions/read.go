@@ -27,7 +27,7 @@ func (ss *session) read(c *connection, reader *messageReader) (reason string) {
 			return endClosed // another connection has taken its place
 		case cmd == "RecvMsgFromPeerAck" && ss.readAcknowledgement(content):
 			continue
-		case frames.Take(frameLimit, time.Now()) != 0:
+		case ss.server.limited && frames.Take(frameLimit, time.Now()) != 0:
 			return endTooMany
 		case cmd == "Logout":
 			ss.fetched(time.Now().Add(fetchedAfter - fetchedByLogout))

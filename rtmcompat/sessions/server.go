@@ -116,7 +116,7 @@ type sessionSet map[*session]struct{}
 type Config struct {
 	// Address is where clients reach the WebSocket, host:port; "" for where they asked.
 	Address string
-	// Limited holds each client to the vendors' limits.
+	// Limited holds each client to the vendors' limits, and to 200 frames a second.
 	Limited bool
 }
 

@@ -316,21 +316,47 @@ func TestBadFrameEndsItsConnectionAndNoOther(t *testing.T) {
 			t.Errorf("%s: not counted as %s", c.name, c.reason)
 		}
 	}
-	flood := r.login("flood", "1")
+	other.wantNoMore("ForceOffline")
+}
+
+// floods has a client send many signs of life at once, or as many as it can.
+func (r *rig) floods(uid string, frames int) *client {
+	flood := r.login(uid, "1")
 	beat, err := json.Marshal(map[string]any{"Cmd": "KeepAlive", "Content": "{}"})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	for range 10_000 {
+	for range frames {
 		if wsutil.WriteClientText(flood.conn, beat) != nil {
 			break
 		}
 	}
-	flood.awaitEnd()
+	return flood
+}
+
+func TestTooManyFramesEndTheirConnectionAndNoOther(t *testing.T) {
+	r := newRig(t)
+	other := r.login("other", "1")
+	r.floods("flood", 10_000).awaitEnd()
 	if r.endedFor(endTooMany) != 1 {
 		t.Error("10,000 frames at once: not counted")
 	}
 	other.wantNoMore("ForceOffline")
+}
+
+func TestWhereNobodyIsLimitedFramesAreNotCounted(t *testing.T) {
+	r := newRig(t)
+	r.stop()
+	r.limited = false
+	r.start()
+	const frames = 3000
+	flood := r.floods("flood", frames)
+	for range frames {
+		flood.await("KeepAlive")
+	}
+	if r.endedFor(endTooMany) != 0 {
+		t.Error("a connection was ended")
+	}
 }
 
 func TestMessageInPiecesIsOneMessage(t *testing.T) {
