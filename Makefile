@@ -1,6 +1,6 @@
 # Short names for what is done often.
 
-# The benchmark measures everything, which takes about twenty minutes, and writes
+# The benchmark measures everything, which takes about 25 minutes, and writes
 # bench/RESULTS.md. One scenario is only printed: make bench SCENARIO=local. Other flags
 # are in BENCH: make bench SCENARIO=local BENCH="-for 30s"
 SCENARIO =
