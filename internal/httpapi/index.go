@@ -34,11 +34,15 @@ type segment struct {
 }
 
 // perhapsEmpty is the one pattern that a variable may have: any segment, even one of
-// nothing.
-const perhapsEmpty = ":[^/]*"
+// nothing. It has a slash in it, and so becomes emptyMark before a path is cut at those.
+const (
+	perhapsEmpty = ":[^/]*}"
+	emptyMark    = "?}" // stands in no path
+)
 
 // Index gives a handler that answers as the router does, but faster. Routes that the
-// router gets later are answered as slowly as before.
+// router gets later, and those with other patterns than perhapsEmpty, are answered as
+// slowly as before. The latter must have no path that another route has, too.
 func Index(router *mux.Router) http.Handler {
 	x := &index{router: router, templates: make(map[string]map[string][]template)}
 	for method, templates := range templatesOf(router) {
@@ -60,8 +64,9 @@ func templatesOf(router *mux.Router) map[string][]template {
 	all := make(map[string][]template)
 	_ = router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error { // fails only where this does
 		path, noPath := route.GetPathTemplate()
+		path = strings.ReplaceAll(path, perhapsEmpty, emptyMark)
 		methods, noMethods := route.GetMethods()
-		if noPath != nil || noMethods != nil || strings.Contains(strings.ReplaceAll(path, perhapsEmpty, ""), ":") {
+		if noPath != nil || noMethods != nil || strings.Contains(path, ":") {
 			return nil
 		}
 		for _, method := range methods {
@@ -76,8 +81,9 @@ func parseTemplate(path string, route *mux.Route) template {
 	t := template{route: route, known: -1}
 	for i, text := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
 		name, opened := strings.CutPrefix(text, "{")
+		name, mayBeEmpty := strings.CutSuffix(name, emptyMark)
 		name, closed := strings.CutSuffix(name, "}")
-		name, mayBeEmpty := strings.CutSuffix(name, perhapsEmpty)
+		closed = closed || mayBeEmpty
 		if !opened || !closed {
 			name = ""
 		} else if t.known < 0 {

@@ -23,7 +23,7 @@ func TestIndexAnswersAsTheRouterDoes(t *testing.T) {
 		{"GET", "/deep/{x}/mid/{y}"}, {"GET", "/deep/{x}/end"},
 		{"GET", "/rest/{x:.*}"}, {"GET", "/mixed/v{x}"},
 		{"GET", "/perhaps/{x:[^/]*}/of/{y:[^/]*}"}, {"GET", "/perhaps/{x:[^/]*}/both/{y}"}, {"PUT", "/perhaps/{x:[^/]*}"},
-		{"GET", "/strict/{x:[0-9]*}"},
+		{"GET", "/strict/{x:[0-9]*}"}, {"GET", "/clash/{x:[^/]*}/b"}, {"GET", "/clash/a/{y}"},
 	} {
 		router.HandleFunc(route.path, func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, "%s %s %v", route.method, route.path, mux.Vars(r))
@@ -39,12 +39,30 @@ func TestIndexAnswersAsTheRouterDoes(t *testing.T) {
 			"/%61", "/one/two", "/one/%74wo", "/one/2", "/one/", "/first/second", "/first/2", "/deep/1/mid/2", "/deep/1/mid/", "/deep/1/end",
 			"/deep/mid/mid/mid", "/rest/a/b", "/mixed/v1", "/mixed/x1", "/under/1", "/under/", "/under/1/2", "/nothing",
 			"/perhaps/1/of/2", "/perhaps//of/", "/perhaps//of/2", "/perhaps/1/of/", "/perhaps/1/of", "/perhaps//both/", "/perhaps//both/2",
-			"/perhaps/%2F/of/%20", "/perhaps/", "/perhaps", "/perhaps/1", "/strict/1", "/strict/a", "/strict/",
+			"/perhaps/%2F/of/%20", "/clash/a/b", "/clash/a/c", "/clash/c/b", "/clash//b", "/perhaps/", "/perhaps", "/perhaps/1", "/strict/1", "/strict/a", "/strict/",
 		} {
 			want, got := answer(router, method, path), answer(index, method, path)
 			if got != want {
 				t.Errorf("%s %s: the index answers %q, the router %q", method, path, got, want)
 			}
+		}
+	}
+}
+
+// TestIndexFindsRoutesWithoutTheRouter counts how often the router looks at its first
+// route.
+func TestIndexFindsRoutesWithoutTheRouter(t *testing.T) {
+	router := httpapi.NewRouter()
+	asked := 0
+	router.NewRoute().MatcherFunc(func(*http.Request, *mux.RouteMatch) bool { asked++; return false })
+	for _, path := range []string{"/a", "/a/{x}/b/{y}", "/perhaps/{x:[^/]*}/of/{y:[^/]*}"} {
+		router.HandleFunc(path, func(http.ResponseWriter, *http.Request) {}).Methods("PUT")
+	}
+	index := httpapi.Index(router)
+	for path, want := range map[string]int{"/a": 0, "/a/1/b/2": 0, "/perhaps/1/of/2": 0, "/perhaps//of/": 0, "/nothing": 1} {
+		asked = 0
+		if answer(index, "PUT", path); asked != want {
+			t.Errorf("%s: the router was asked %d times, want %d", path, asked, want)
 		}
 	}
 }
