@@ -199,11 +199,14 @@ func (e *encoder) check() error {
 }
 
 func (e *encoder) checkString() error {
+	quote := 0 // the next one; looked for again only once it is behind
 	for e.pos++; ; {
-		text := e.in[e.pos : e.pos+bytes.IndexByte(e.in[e.pos:], '"')]
-		escape := bytes.IndexByte(text, '\\')
+		if quote < e.pos {
+			quote = e.pos + bytes.IndexByte(e.in[e.pos:], '"')
+		}
+		escape := bytes.IndexByte(e.in[e.pos:quote], '\\')
 		if escape < 0 {
-			e.pos += len(text) + 1
+			e.pos = quote + 1
 			return nil
 		}
 		e.pos += escape

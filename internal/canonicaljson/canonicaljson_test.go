@@ -151,3 +151,19 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkCheck measures what a content of 64 KiB costs that is to be passed on as it is:
+// one of letters, and one of escapes.
+func BenchmarkCheck(b *testing.B) {
+	for name, text := range map[string]string{"letters": "nn", "escapes": `\n`, "quotes": `\"`} {
+		b.Run(name, func(b *testing.B) {
+			raw := []byte(`{"a":"` + strings.Repeat(text, 32<<10) + `"}`)
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				if err := Check(raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
