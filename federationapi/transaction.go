@@ -82,7 +82,7 @@ func units(raw json.RawMessage, name string, limit int) ([]json.RawMessage, erro
 	if raw == nil || string(raw) == "null" {
 		return nil, nil
 	}
-	items, ok := rawjson.Items(raw)
+	items, ok := rawjson.Items(raw, limit)
 	if !ok {
 		return nil, httpapi.BadJSON(name + " is not a list")
 	}

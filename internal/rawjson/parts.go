@@ -31,13 +31,14 @@ func Pick(raw json.RawMessage, names ...string) (values [MaxPicked]json.RawMessa
 	return values, true
 }
 
-// Items gives the items of an array. It tells whether the part is one.
-func Items(raw json.RawMessage) (items []json.RawMessage, ok bool) {
+// Items gives the items of an array: all, or one more than so many, whatever follows. It
+// tells whether the part is an array.
+func Items(raw json.RawMessage, most int) (items []json.RawMessage, ok bool) {
 	if len(raw) == 0 || raw[0] != '[' {
 		return nil, false
 	}
 	items = []json.RawMessage{}
-	for at := next(raw, 1); raw[at] != ']'; {
+	for at := next(raw, 1); raw[at] != ']' && len(items) <= most; {
 		end := valueEnd(raw, at)
 		items = append(items, raw[at:end:end])
 		at = next(raw, end)

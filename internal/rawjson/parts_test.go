@@ -27,11 +27,19 @@ func FuzzParts(f *testing.F) {
 
 // part gives a value as it stands in what is around it.
 func part(t *testing.T, raw []byte) json.RawMessage {
-	items, ok := Items(json.RawMessage("[" + string(raw) + "]"))
+	items, ok := Items(json.RawMessage("["+string(raw)+"]"), 1)
 	if !ok || len(items) != 1 {
 		t.Fatalf("[%q] is %d items", raw, len(items))
 	}
 	return items[0]
+}
+
+func TestItemsStopBehindTheLimit(t *testing.T) {
+	for raw, want := range map[string]int{`[]`: 0, `[1]`: 1, `[1,2]`: 2, `[1,2,3]`: 3, `[1,2,3,4]`: 3, `[1,2,[3],{"4":5},6]`: 3} {
+		if items, ok := Items(json.RawMessage(raw), 2); !ok || len(items) != want {
+			t.Errorf("of %s %d items are given, want %d", raw, len(items), want)
+		}
+	}
 }
 
 func compareParts(t *testing.T, raw json.RawMessage) {
@@ -42,7 +50,7 @@ func compareParts(t *testing.T, raw json.RawMessage) {
 	}
 	var wantList []json.RawMessage
 	isList := json.Unmarshal(raw, &wantList) == nil && wantList != nil
-	gotList, ok := Items(raw)
+	gotList, ok := Items(raw, len(raw))
 	if ok != isList || !slices.EqualFunc(gotList, wantList, same) {
 		t.Fatalf("Items(%q) = %q, %v; want %q, %v", raw, gotList, ok, wantList, isList)
 	}
