@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/chappe-im/chappe/internal/canonicaljson"
+	"github.com/chappe-im/chappe/internal/httpapi"
 )
 
 // maxBody is the size of a body in bytes beyond which it is not read: a message
@@ -47,18 +47,17 @@ func readObject(r *http.Request) (object, error) {
 	return o, nil
 }
 
-func readBody(r *http.Request) (body []byte, err error) {
-	if 0 < r.ContentLength && r.ContentLength <= maxBody {
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(r.Body, body)
-	} else if r.ContentLength <= 0 { // nothing, or it is not known how much
-		body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+func readBody(r *http.Request) ([]byte, error) {
+	tooLong := invalid(fmt.Sprintf("the body is over %d bytes", maxBody))
+	if r.ContentLength > maxBody {
+		return nil, tooLong
 	}
+	body, err := httpapi.ReadAll(r, maxBody)
 	switch {
 	case err != nil:
 		return nil, invalid("the body could not be read")
-	case r.ContentLength > maxBody, len(body) > maxBody:
-		return nil, invalid(fmt.Sprintf("the body is over %d bytes", maxBody))
+	case len(body) > maxBody:
+		return nil, tooLong
 	}
 	return body, nil
 }

@@ -22,7 +22,7 @@ func ReadBody(r *http.Request, limit int64) (json.RawMessage, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(r, limit)
 	}
-	body, err := readAll(r, limit)
+	body, err := ReadAll(r, limit)
 	if err != nil {
 		return nil, NotJSON("The body could not be read")
 	}
@@ -36,15 +36,19 @@ func ReadBody(r *http.Request, limit int64) (json.RawMessage, error) {
 	return body, nil
 }
 
-// readAll reads a body, or of one that does not say how long it is one byte more than
-// the limit at most.
-func readAll(r *http.Request, limit int64) (body []byte, err error) {
-	if r.ContentLength <= 0 { // nothing, or it is not known how much
-		return io.ReadAll(io.LimitReader(r.Body, limit+1))
+// believed is the length of a body for which memory is taken before it is there.
+const believed = 64 << 10
+
+// ReadAll reads a body as it comes, or one byte more than the limit of it.
+func ReadAll(r *http.Request, limit int64) ([]byte, error) {
+	if 0 < r.ContentLength && r.ContentLength <= min(believed, limit) {
+		body := make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
 	}
-	body = make([]byte, r.ContentLength)
-	_, err = io.ReadFull(r.Body, body)
-	return body, err
+	var body bytes.Buffer
+	_, err := body.ReadFrom(io.LimitReader(r.Body, limit+1))
+	return body.Bytes(), err
 }
 
 // tooLarge refuses a body. It reads some of the rest first: a client that is
