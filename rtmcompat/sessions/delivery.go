@@ -19,8 +19,9 @@ type delivery struct {
 	live          []liveMessage
 	liveBytes     int // in live
 	// given is what the client has not acknowledged yet, in the order it was sent.
-	given  []givenMessage
-	nextID int64
+	given      []givenMessage
+	givenBytes int // in the frames of given
+	nextID     int64
 	// confirm is the position up to which the client has acknowledged what is stored;
 	// confirming is true while that is made to last.
 	confirm    todevice.Position
@@ -53,6 +54,12 @@ func (d *delivery) again(c *connection) {
 	}
 }
 
+// full tells whether the client may be given nothing more until it has acknowledged
+// something. All that was given then has room in the queue of a new connection.
+func (d *delivery) full() bool {
+	return len(d.given) >= maxUnacknowledged || d.givenBytes >= maxUnacknowledgedBytes
+}
+
 // Wake has the session look for what was stored.
 func (ss *session) Wake() {
 	ss.mu.Lock()
@@ -70,7 +77,7 @@ func (ss *session) wakeLocked() {
 
 // readyLocked tells whether the client may be given messages of users now.
 func (ss *session) readyLocked() bool {
-	return ss.conn != nil && !ss.server.draining.Load() && !ss.fetch.holding() && len(ss.out.given) < maxUnacknowledged
+	return ss.conn != nil && !ss.server.draining.Load() && !ss.fetch.holding() && !ss.out.full()
 }
 
 // Take gives the session a message that is not stored.
@@ -130,13 +137,18 @@ func (ss *session) pump() {
 	}
 }
 
-// giveAllLocked gives the client what was read, and between it what is not stored. Of what
-// follows the last that was read, it gives only so much as was there before the reading:
-// what has come since may follow something that was not visible yet.
+// giveAllLocked gives the client what was read, and between it what is not stored, until it
+// may be given no more: the rest is read again. Of what follows the last that was read, it
+// gives only so much as was there before the reading: what has come since may follow
+// something that was not visible yet.
 func (ss *session) giveAllLocked(events []todevice.Event, more bool, liveBefore int) {
 	notYet := len(ss.out.live) - liveBefore
 	for _, event := range events {
 		ss.giveLiveLocked(len(ss.out.live), event.Position-1)
+		if ss.out.full() {
+			ss.out.news = true
+			return
+		}
 		ss.giveLocked(event.JSON, givenMessage{position: event.Position})
 		ss.out.read = event.Position
 	}
@@ -147,10 +159,10 @@ func (ss *session) giveAllLocked(events []todevice.Event, more bool, liveBefore 
 }
 
 // giveLiveLocked gives what is not stored and was accepted after no more than a position:
-// so many at most.
+// so many at most, and as much as the client may be given.
 func (ss *session) giveLiveLocked(most int, upTo todevice.Position) {
 	n := 0
-	for n < most && ss.out.live[n].after <= upTo {
+	for n < most && ss.out.live[n].after <= upTo && !ss.out.full() {
 		message := ss.out.live[n]
 		ss.out.liveBytes -= len(message.event)
 		ss.giveLocked(message.event, givenMessage{number: message.number})
@@ -169,6 +181,7 @@ func (ss *session) giveLocked(event []byte, message givenMessage) {
 	message.frame = ss.frameLocked(event, message.id)
 	message.acked = message.frame == nil
 	ss.out.given = append(ss.out.given, message)
+	ss.out.givenBytes += len(message.frame)
 	if message.frame == nil {
 		ss.giveFarLocked(event)
 		go ss.settle()
@@ -228,11 +241,12 @@ func (ss *session) acknowledge(id int64) (known bool) {
 func (ss *session) settle() {
 	ss.mu.Lock()
 	var live uint64
-	full := len(ss.out.given) >= maxUnacknowledged
+	full := ss.out.full()
 	n := 0
 	for n < len(ss.out.given) && ss.out.given[n].acked {
 		ss.out.confirm = max(ss.out.confirm, ss.out.given[n].position)
 		live = max(live, ss.out.given[n].number)
+		ss.out.givenBytes -= len(ss.out.given[n].frame)
 		n++
 	}
 	stored := ss.out.given[:n]

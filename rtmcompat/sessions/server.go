@@ -184,6 +184,19 @@ func (s *Server) restore(ctx context.Context) {
 // they have.
 const drainTime = time.Second
 
+// closeTime is how long the end of the server then waits for clients to read what was
+// written to them.
+const closeTime = 3 * time.Second
+
+// cutAll ends all connections, whatever waits on them.
+func (s *Server) cutAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.kill()
+	}
+}
+
 // drain gives clients no more messages, and waits a little until they have acknowledged
 // those they have: else they would be given them again after a restart.
 func (s *Server) drain() {
@@ -211,7 +224,9 @@ func (s *Server) Close() {
 		c.finish(closeGoingAway)
 	}
 	s.mu.Unlock()
+	patience := time.AfterFunc(closeTime, s.cutAll)
 	s.done.Wait()
+	patience.Stop()
 	for _, ss := range s.all() {
 		ss.confirmLast()
 	}

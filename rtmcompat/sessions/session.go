@@ -15,6 +15,9 @@ const (
 	// maxUnacknowledged is how many messages a client may be given that it has not
 	// acknowledged; the others wait.
 	maxUnacknowledged = 1000
+	// maxUnacknowledgedBytes is the same in bytes of frames. One message may go beyond it:
+	// together with that they are fewer than may wait on a connection.
+	maxUnacknowledgedBytes = 4 << 20
 	// maxLive is how many messages wait for a client that are not stored, and maxLiveBytes
 	// how many bytes of them.
 	maxLive      = 10_000
