@@ -81,7 +81,7 @@ func (s *Store) holdsUpTo(ctx context.Context, inbox todevice.InboxID, upTo tode
 }
 
 func (t *tx) confirm(inbox todevice.InboxID, upTo todevice.Position) (int, error) {
-	if err := t.recordDelivered(inbox, upTo); err != nil {
+	if err := t.recordConfirmed(inbox, upTo); err != nil {
 		return 0, err
 	}
 	shared, err := t.leaveBroadcasts(inbox, upTo)

@@ -10,10 +10,11 @@ import (
 	"github.com/chappe-im/chappe/todevice"
 )
 
-// recordDelivered records, in the commit that confirms them, which RTM messages a device
-// has. Nothing is read where no webhook wants to hear of it.
-func (t *tx) recordDelivered(inbox todevice.InboxID, upTo todevice.Position) error {
-	if !t.writer.store.tellsOfMessages(todevice.RTMDelivered) {
+// recordConfirmed records, in the commit that confirms them, which RTM messages a device
+// has, and which have expired before it was given them. Nothing is read where no webhook
+// wants to hear of it.
+func (t *tx) recordConfirmed(inbox todevice.InboxID, upTo todevice.Position) error {
+	if !t.writer.store.tellsOfMessages(todevice.RTMDelivered) && !t.writer.store.tellsOfMessages(todevice.RTMExpired) {
 		return nil
 	}
 	to := todevice.UserID{Server: t.writer.store.serverName}
@@ -24,18 +25,26 @@ func (t *tx) recordDelivered(inbox todevice.InboxID, upTo todevice.Position) err
 	if err != nil {
 		return fmt.Errorf("find the user of an inbox: %w", err)
 	}
-	rows, err := t.query(`SELECT coalesce(i.event, b.event)
+	type confirmed struct {
+		event   []byte
+		expired bool
+	}
+	rows, err := t.query(`SELECT coalesce(i.event, b.event), coalesce(i.expires <= ?, 0)
 		FROM inboxes i LEFT JOIN broadcasts b ON i.event IS NULL AND b.position = i.position
-		WHERE i.inbox = ? AND i.position <= ? ORDER BY i.position`, inbox, upTo)
-	events, err := collect(rows, err, func(rows *sql.Rows) (event []byte, err error) {
-		err = rows.Scan(&event)
-		return event, err
+		WHERE i.inbox = ? AND i.position <= ? ORDER BY i.position`, t.nowMillis(), inbox, upTo)
+	all, err := collect(rows, err, func(rows *sql.Rows) (c confirmed, err error) {
+		err = rows.Scan(&c.event, &c.expired)
+		return c, err
 	})
 	if err != nil {
 		return fmt.Errorf("read what is confirmed: %w", err)
 	}
-	for _, event := range events {
-		if err := t.recordRTMMessage(todevice.RTMDelivered, to, event); err != nil {
+	for _, c := range all {
+		what := todevice.RTMDelivered
+		if c.expired {
+			what = todevice.RTMExpired
+		}
+		if err := t.recordRTMMessage(what, to, c.event); err != nil {
 			return err
 		}
 	}
