@@ -76,7 +76,8 @@ func (a *arrivals) holdsUpTo(inbox todevice.InboxID, upTo todevice.Position) (ho
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r, ok := a.reaches[inbox]
-	if !ok || r.confirmed == 0 {
+	// What is beyond latest may be committed, and read, before delivered tells of it.
+	if !ok || r.confirmed == 0 || upTo > r.latest {
 		return false, false
 	}
 	return r.confirmed < upTo && r.confirmed < r.latest, true
@@ -152,8 +153,19 @@ func (a *arrivals) forget(inbox todevice.InboxID) {
 func (a *arrivals) set(inbox todevice.InboxID, r reach) {
 	a.reaches[inbox] = r
 	if len(a.reaches) > maxArrivals || a.bytes > maxRecent {
-		clear(a.reaches)
-		a.bytes = 0
-		a.generation++
+		a.clear()
 	}
+}
+
+func (a *arrivals) forgetAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clear()
+}
+
+// clear is called with mu held.
+func (a *arrivals) clear() {
+	clear(a.reaches)
+	a.bytes = 0
+	a.generation++
 }

@@ -54,8 +54,19 @@ func (b *changeBounds) raise(localpart string, to todevice.Position) {
 // set is called with mu held.
 func (b *changeBounds) set(localpart string, bound todevice.Position) {
 	if len(b.bounds) >= maxBounds {
-		clear(b.bounds)
-		b.generation++
+		b.clear()
 	}
 	b.bounds[localpart] = bound
+}
+
+func (b *changeBounds) forgetAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clear()
+}
+
+// clear is called with mu held.
+func (b *changeBounds) clear() {
+	clear(b.bounds)
+	b.generation++
 }

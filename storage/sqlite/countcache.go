@@ -49,3 +49,10 @@ func (c *keyCountCache) forget(inbox todevice.InboxID) {
 	c.generation++
 	delete(c.counts, inbox)
 }
+
+func (c *keyCountCache) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.generation++
+	clear(c.counts)
+}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -113,24 +112,5 @@ func TestBroadcastGoesWithItsLastReader(t *testing.T) {
 	}
 	if n := rows(t, s, "broadcasts") + rows(t, s, "inboxes"); n != 0 {
 		t.Errorf("%d rows are left", n)
-	}
-}
-
-// What another program has written is seen by the next transaction.
-func TestDeviceThatAnotherProgramDeletedGetsNoMessage(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "chappe.db")
-	s := open(t, path, Options{})
-	register(t, s, "bob", "1")
-	accept(t, s, todevice.Batch{Sends: []todevice.Send{to(1, [2]string{"bob", "1"})}})
-	other, err := sql.Open("sqlite3", "file:"+path+"?_foreign_keys=on&_busy_timeout=10000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	if _, err := other.Exec(`DELETE FROM devices`); err != nil {
-		t.Fatal(err)
-	}
-	if got := accept(t, s, todevice.Batch{Sends: []todevice.Send{to(2, [2]string{"bob", "1"})}}); got.Skipped.UnknownDevices != 1 {
-		t.Errorf("accepted %+v, want one unknown device", got)
 	}
 }

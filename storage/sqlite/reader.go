@@ -104,7 +104,7 @@ func (r *reader) close() {
 		delete(r.prepared, query)
 	}
 	if r.conn != nil {
-		_ = r.conn.Close()
+		discard(r.conn)
 		r.conn = nil
 	}
 }

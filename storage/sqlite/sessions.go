@@ -141,6 +141,14 @@ func (s *sessions) forget(inbox todevice.InboxID) {
 	delete(s.hashes, inbox)
 }
 
+func (s *sessions) forgetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.generation++
+	clear(s.known)
+	clear(s.hashes)
+}
+
 // endSessions forgets the tokens of a device, which the transaction takes away.
 func (t *tx) endSessions(inbox todevice.InboxID) {
 	sessions := t.writer.store.sessions

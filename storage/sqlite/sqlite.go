@@ -93,11 +93,14 @@ type Store struct {
 	keyCounts  *keyCountCache
 	sightings  *sightings
 	// head is the highest position given out: never below one that can be read.
-	head    atomic.Int64
-	writes  chan *write
-	close   sync.Once
-	closing chan struct{}
-	closed  sync.WaitGroup // the writer goroutine
+	head atomic.Int64
+	// othersWrote is true once another program has written to the file, until a sweep has
+	// mended what that may have left.
+	othersWrote atomic.Bool
+	writes      chan *write
+	close       sync.Once
+	closing     chan struct{}
+	closed      sync.WaitGroup // the writer goroutine
 }
 
 // Open opens the database in the named file, makes it if there is none, and

@@ -43,9 +43,9 @@ const sweepRest = 5 * time.Millisecond
 // Sweep forgets which requests, transactions and messages were accepted, and which
 // servers asked for keys, longer ago than it is to be remembered; and OpenID and login
 // tokens that have expired, old dead letters, device lists that concern nobody any
-// more, what is too old or too much of RTM histories, and what a crash has left of
-// deleted key backups. It gives up what webhooks did not take for a day. It gives the
-// number of rows removed.
+// more, what is too old or too much of RTM histories, what a crash has left of deleted
+// key backups, and what another program has left of messages it deleted. It gives up what
+// webhooks did not take for a day. It gives the number of rows removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
 	for rows := int64(scatteredRows); rows == scatteredRows; removed += rows {
 		err := s.write(ctx, func(t *tx) (err error) {
@@ -58,6 +58,10 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 	}
 	requests, err := s.forgetRequests(ctx, now.Add(-keepRequests))
 	if removed += requests; err != nil {
+		return removed, fmt.Errorf("sweep: %w", err)
+	}
+	bodies, err := s.mendBroadcasts(ctx)
+	if removed += bodies; err != nil {
 		return removed, fmt.Errorf("sweep: %w", err)
 	}
 	lists, err := s.forgetDeviceLists(ctx)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"runtime"
@@ -208,18 +209,31 @@ func (w *writer) begin() (*tx, error) {
 	return t, nil
 }
 
-// lookForOthers forgets what is remembered between commits if another program has
-// written to the file: an admin with a database tool, perhaps.
+// lookForOthers forgets all that is remembered if another program has written to the
+// file: an admin with a database tool, perhaps.
 func (w *writer) lookForOthers(t *tx) error {
 	var version int64
 	if err := t.queryRow(`PRAGMA data_version`, nil, &version); err != nil {
 		return err
 	}
-	if version != w.version {
-		w.forget()
-		w.version = version
+	if version == w.version {
+		return nil
 	}
+	if w.version != 0 {
+		w.store.othersWrote.Store(true)
+		w.store.forgetAll()
+	}
+	w.forget()
+	w.version = version
 	return nil
+}
+
+// forgetAll empties what readers are told from memory.
+func (s *Store) forgetAll() {
+	s.sessions.forgetAll()
+	s.arrivals.forgetAll()
+	s.keyCounts.forgetAll()
+	s.bounds.forgetAll()
 }
 
 // forget empties what is remembered between commits.
@@ -246,7 +260,14 @@ func (w *writer) close() {
 		delete(w.prepared, query)
 	}
 	if w.conn != nil {
-		_ = w.conn.Close()
-		w.conn = nil
+		discard(w.conn)
+		w.conn, w.version = nil, 0 // another connection counts anew
 	}
+}
+
+// discard closes a connection, which sql.Conn.Close would give back to the pool: it may
+// have a transaction that could not be ended.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // what closes it
+	_ = conn.Close()
 }
