@@ -276,8 +276,10 @@ func (c *Client) request(ctx context.Context, method string, server spec.ServerN
 	}
 	request.Host = routes[0].host
 	// An empty key is not sent. It tells the transport that it may repeat the request
-	// on a new connection when the server closed the idle one.
-	request.Header["Idempotency-Key"] = nil
+	// on a new connection when the server closed the idle one. Keys are claimed once.
+	if uri != claimURI {
+		request.Header["Idempotency-Key"] = nil
+	}
 	request.Header.Set("User-Agent", "Chappe")
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")

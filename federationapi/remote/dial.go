@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
 )
@@ -39,15 +40,15 @@ func authority(server spec.ServerName) string {
 // to one server name, as its certificate was checked for that one.
 func (c *Client) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
 	server := spec.ServerName(strings.TrimSuffix(address, noPort))
-	ctx, cancel := context.WithTimeout(ctx, c.limits.connect)
-	defer cancel()
-	routes, err := c.resolver.routes(ctx, server)
+	routes, err := c.routes(ctx, server)
 	if err != nil {
 		return nil, err
 	}
+	// One that hangs must leave time for the next, within that of the request.
+	patience := min(c.limits.connect, c.limits.request/time.Duration(len(routes)+1))
 	var failures []error
 	for _, route := range routes {
-		conn, err := c.connect(ctx, route)
+		conn, err := c.connect(ctx, route, patience)
 		if err == nil {
 			return conn, nil
 		}
@@ -57,7 +58,15 @@ func (c *Client) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 	return nil, errors.Join(failures...)
 }
 
-func (c *Client) connect(ctx context.Context, to route) (net.Conn, error) {
+func (c *Client) routes(ctx context.Context, server spec.ServerName) ([]route, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.limits.connect)
+	defer cancel()
+	return c.resolver.routes(ctx, server)
+}
+
+func (c *Client) connect(ctx context.Context, to route, patience time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	plain, err := c.network.dial(ctx, to.address, to.configured)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
@@ -196,4 +197,18 @@ func TestRequestEndsWithItsContext(t *testing.T) {
 		}
 		client.Close()
 	})
+}
+
+func TestTargetThatHangsDoesNotHideTheNext(t *testing.T) {
+	l := newLab(t)
+	l.dns.service("_matrix-fed._tcp.a.test",
+		&net.SRV{Target: "one.test.", Port: 1, Priority: 1}, &net.SRV{Target: "two.test.", Port: 2, Priority: 2})
+	l.misbehave("one.test:1", "a.test", misdeeds()[0]) // takes the connection, says nothing
+	asked := 0
+	l.serve("two.test:2", "a.test", func(w http.ResponseWriter, r *http.Request) { asked++; _, _ = w.Write([]byte(`{}`)) })
+	limits := short()
+	limits.request = 10 * limits.connect // time for both
+	if err := l.client(limits).SendTransaction(context.Background(), "a.test", "t", []byte(`{}`)); err != nil || asked != 1 {
+		t.Errorf("the second target, which is well, was asked %d times (%v)", asked, err)
+	}
 }

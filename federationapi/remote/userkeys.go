@@ -73,6 +73,8 @@ func isOf(keys json.RawMessage, user, device string) bool {
 	return text(keys, "user_id") == user && text(keys, "device_id") == device && todevice.DeviceKeysShaped(keys)
 }
 
+const claimURI = "/_matrix/federation/v1/user/keys/claim"
+
 // ClaimKeys asks a server for one key of an algorithm for each device of its users.
 // It must not be repeated: if the answer was lost, so are the keys. Keys that were
 // not asked for, or are none, are left out.
@@ -85,7 +87,7 @@ func (c *Client) ClaimKeys(ctx context.Context, server spec.ServerName, claims m
 			asked[user.String()] = devices
 		}
 	}
-	answer, err := c.ask(ctx, http.MethodPost, server, "/_matrix/federation/v1/user/keys/claim", map[string]any{"one_time_keys": asked})
+	answer, err := c.ask(ctx, http.MethodPost, server, claimURI, map[string]any{"one_time_keys": asked})
 	if err != nil {
 		return nil, err
 	}
