@@ -16,13 +16,19 @@ import (
 // restart. That comes before the sleep, so that it cannot overtake what the next
 // attempt remembers.
 func (q *Queue) failed(ctx context.Context, p *peer, err error) {
+	own := errors.As(err, new(storageError)) // the server did nothing
 	q.mu.Lock()
-	p.failures++
+	if !own {
+		p.failures++
+	}
 	failures := p.failures
 	q.mu.Unlock()
 
 	now := time.Now()
-	wait := remote.Backoff(failures, err, q.cfg.MaxBackoff, q.cfg.Chance())
+	wait := ownRetry
+	if !own {
+		wait = remote.Backoff(failures, err, q.cfg.MaxBackoff, q.cfg.Chance())
+	}
 	q.log.WithFields(logrus.Fields{
 		"server": string(p.server), "reason": reasonFor(err), "failures": failures, "retry_in": wait.Round(time.Millisecond).String(),
 	}).Info("transaction not delivered")
@@ -30,20 +36,32 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	p.failedAt = now
+	p.failedAt, p.notBefore = now, now.Add(min(wishOf(err), q.cfg.MaxBackoff))
 	p.relieve()     // nobody waits for a server that is not reached
 	p.again = false // the next attempt looks for all that waits
-	if p.failures == 0 {
+	if p.failures == 0 && !own {
 		// Heard of since the attempt began.
-		wait = min(wait, remote.FirstRetry)
+		wait = max(min(wait, remote.FirstRetry), p.notBefore.Sub(now))
 		q.forgetStored(p.server)
 	}
 	q.sleep(p, wait)
 }
 
+// ownRetry is how long a server is left alone because of a fault of our storage.
+const ownRetry = 5 * time.Second
+
+// wishOf is how long a server has asked to be left alone, 0 if it has not.
+func wishOf(err error) time.Duration {
+	var refused *remote.Refusal
+	if errors.As(err, &refused) {
+		return refused.RetryAfter
+	}
+	return 0
+}
+
 func (q *Queue) remember(ctx context.Context, d todevice.Destination, why error) {
 	if errors.As(why, new(storageError)) {
-		return // the server did nothing, and storage would not take it
+		return // storage would not take it
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()

@@ -18,8 +18,10 @@ type peer struct {
 	// peer was heard of.
 	failures int
 	failedAt time.Time
-	wakeAt   time.Time // the end of the sleep
-	place    int       // among the sleepers
+	// notBefore is until when the server has asked to be left alone.
+	notBefore time.Time
+	wakeAt    time.Time // the end of the sleep
+	place     int       // among the sleepers
 	// edus is how many EDUs came since the peer is known and were not yet taken: what
 	// waited before is not in it.
 	edus   int

@@ -188,8 +188,9 @@ func (q *Queue) Wake(servers []spec.ServerName) {
 	q.dispatch()
 }
 
-// PeerAlive says that a server was heard of, and ends its back-off. A server that
-// can be heard of and yet not reached is tried once in remote.FirstRetry at most.
+// PeerAlive says that a server was heard of, and ends its back-off, but no time for which
+// it has asked to be left alone. A server that can be heard of and yet not reached is tried
+// once in remote.FirstRetry at most.
 func (q *Queue) PeerAlive(server spec.ServerName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -202,7 +203,7 @@ func (q *Queue) PeerAlive(server spec.ServerName) {
 		return
 	}
 	q.rouse(p)
-	if wait := remote.FirstRetry - time.Since(p.failedAt); wait > 0 {
+	if wait := max(remote.FirstRetry-time.Since(p.failedAt), time.Until(p.notBefore)); wait > 0 {
 		q.sleep(p, wait)
 		return
 	}

@@ -242,3 +242,47 @@ func TestStorageFaultIsWaitedOut(t *testing.T) {
 		}
 	})
 }
+
+func TestServerThatIsHeardOfIsStillLeftAloneAsLongAsItAsked(t *testing.T) {
+	inBubble(t, func(t *testing.T, path string) {
+		s := &street{answer: failing(0, &remote.Refusal{Status: 429, RetryAfter: 5 * time.Minute})}
+		p := openPost(t, path, s, queue.Config{})
+		p.send(there, 1)
+		for range 240 {
+			p.queue.PeerAlive(there)
+			time.Sleep(time.Second)
+		}
+		if got := len(s.seen()); got > 1 {
+			t.Errorf("%d attempts in 4 minutes, though asked to wait for 5", got)
+		}
+		p.stop()
+	})
+}
+
+func TestFaultOfOurDiskIsNotHeldAgainstTheServer(t *testing.T) {
+	inBubble(t, func(t *testing.T, path string) {
+		s := &street{}
+		broken := true
+		p := openPost(t, path, s, queue.Config{}, func(p *post) queue.Store {
+			return observed{Store: p.store, next: func() error {
+				if broken {
+					return errors.New("disk I/O error")
+				}
+				return nil
+			}}
+		})
+		p.send(there, 1)
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		broken = false
+		mended := time.Now()
+		for len(s.seen()) == 0 {
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		if late := s.seen()[0].at.Sub(mended); late > time.Minute {
+			t.Errorf("the disk is well again; the server, which never failed, is sent to %v later", late)
+		}
+		p.stop()
+	})
+}
