@@ -23,7 +23,8 @@ import (
 // Store keeps the lists, and which of them are stale.
 type Store interface {
 	StaleServers(context.Context) ([]spec.ServerName, error)
-	StaleUsers(context.Context, spec.ServerName) ([]todevice.StaleUser, error)
+	// StaleUsers lists some of a server, in an order of their own, behind the named one.
+	StaleUsers(ctx context.Context, server spec.ServerName, behind string) ([]todevice.StaleUser, error)
 	SetRemoteDeviceList(context.Context, todevice.StaleUser, todevice.RemoteDeviceList) error
 }
 
@@ -35,6 +36,8 @@ type Asker interface {
 const (
 	// workers bounds the servers that are asked at once.
 	workers = 8
+	// turn is how long a worker stays with one server while others wait.
+	turn = 5 * time.Second
 	// maxBackoff is how long a server that failed is left alone at most.
 	maxBackoff = time.Hour
 )
@@ -65,6 +68,9 @@ type server struct {
 	again    bool // marked anew while it is asked
 	failures int
 	timer    *time.Timer // ends the rest
+	// last is the user who was asked for last: the next attempt goes on behind, so that one
+	// whose list cannot be had is in nobody's way. It belongs to the worker.
+	last string
 }
 
 type state int
@@ -86,6 +92,10 @@ func New(store Store, ask Asker, chance func() float64, log *logrus.Entry) *Refr
 
 // Run refreshes what is stale, and what becomes so, until ctx ends.
 func (r *Refresher) Run(ctx context.Context) error {
+	r.mu.Lock()
+	r.life = ctx // from here on no mark is missed
+	r.mu.Unlock()
+	defer r.end()
 	stale, err := r.store.StaleServers(ctx)
 	if ctx.Err() != nil {
 		return nil
@@ -93,13 +103,15 @@ func (r *Refresher) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("resume the refreshing of device lists: %w", err)
 	}
-	r.mu.Lock()
-	r.life = ctx
-	r.mu.Unlock()
 	for _, name := range stale {
 		r.Stale(name)
 	}
 	<-ctx.Done()
+	return nil
+}
+
+// end ends all rests, and waits for the workers.
+func (r *Refresher) end() {
 	r.mu.Lock()
 	r.life = nil
 	for _, s := range r.servers {
@@ -109,7 +121,6 @@ func (r *Refresher) Run(ctx context.Context) error {
 	}
 	r.mu.Unlock()
 	r.work.Wait()
-	return nil
 }
 
 // Stale says that device lists of users of a server were marked stale.
@@ -159,7 +170,8 @@ func (r *Refresher) enqueue(s *server) {
 // serve asks one server after another, until none waits.
 func (r *Refresher) serve(ctx context.Context) {
 	for s := r.next(); s != nil; s = r.next() {
-		r.done(s, r.refresh(ctx, s.name))
+		more, err := r.refresh(ctx, s)
+		r.done(s, more, err)
 	}
 }
 
@@ -177,7 +189,7 @@ func (r *Refresher) next() *server {
 }
 
 // done decides what becomes of a server after it was asked.
-func (r *Refresher) done(s *server, err error) {
+func (r *Refresher) done(s *server, more bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -188,7 +200,7 @@ func (r *Refresher) done(s *server, err error) {
 		r.log.WithError(err).WithFields(logrus.Fields{"server": string(s.name), "retry_in": wait.Round(time.Millisecond).String()}).
 			Info("device lists not refreshed")
 		r.rest(s, wait)
-	case s.again:
+	case more, s.again:
 		s.failures = 0
 		r.enqueue(s)
 	default:
@@ -208,23 +220,32 @@ func (r *Refresher) rest(s *server, wait time.Duration) {
 	})
 }
 
-// refresh asks a server for the lists of its users that are stale, one by one.
-func (r *Refresher) refresh(ctx context.Context, name spec.ServerName) error {
-	for {
-		users, err := r.store.StaleUsers(ctx, name)
+// refresh asks a server for the lists of its users that are stale, one by one. more tells
+// that its turn is over, and there may be others.
+func (r *Refresher) refresh(ctx context.Context, s *server) (more bool, err error) {
+	for begun := time.Now(); ; {
+		users, err := r.store.StaleUsers(ctx, s.name, s.last)
+		if err == nil && len(users) == 0 && s.last != "" { // from the beginning
+			s.last = ""
+			users, err = r.store.StaleUsers(ctx, s.name, s.last)
+		}
 		if err != nil || len(users) == 0 {
-			return err
+			return false, err
 		}
 		for _, stale := range users {
+			if time.Since(begun) > turn {
+				return true, nil
+			}
+			s.last = stale.User.String()
 			list, err := r.ask.UserDevices(ctx, stale.User)
 			if gone(err) {
 				list, err = todevice.RemoteDeviceList{}, nil
 			}
-			if err != nil {
-				return err
+			if err == nil {
+				err = r.store.SetRemoteDeviceList(ctx, stale, list)
 			}
-			if err := r.store.SetRemoteDeviceList(ctx, stale, list); err != nil {
-				return err
+			if err != nil {
+				return false, err
 			}
 		}
 	}

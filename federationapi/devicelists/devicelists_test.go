@@ -262,3 +262,92 @@ func TestFewServersAreAskedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestUserWhoseListCannotBeHadIsInNobodysWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, path string) {
+		bad := todevice.UserID{Localpart: "a", Server: "there.test"}
+		good := todevice.UserID{Localpart: "b", Server: "there.test"}
+		r := start(t, path, func(u todevice.UserID) (todevice.RemoteDeviceList, error) {
+			if u == bad {
+				return todevice.RemoteDeviceList{}, errors.New("HTTP 500")
+			}
+			return todevice.RemoteDeviceList{StreamID: 9}, nil
+		})
+		r.update(bad, 5)
+		r.update(good, 5)
+		time.Sleep(48 * time.Hour)
+		if _, complete := r.known(good); !complete {
+			t.Errorf("after two days and %d questions the list of the good user is still stale", r.questions())
+		}
+		r.stop()
+	})
+}
+
+func TestServersOfManySlowUsersLetOthersTakeTheirTurn(t *testing.T) {
+	inBubble(t, func(t *testing.T, path string) {
+		r := start(t, path, func(u todevice.UserID) (todevice.RemoteDeviceList, error) {
+			if u.Server != "good.test" {
+				time.Sleep(57 * time.Second) // slow, and then right
+			}
+			return todevice.RemoteDeviceList{StreamID: 9}, nil
+		})
+		for s := range 8 {
+			for u := range 100 {
+				r.update(todevice.UserID{Localpart: fmt.Sprint("u", u), Server: spec.ServerName(fmt.Sprintf("slow%d.test", s))}, 5)
+			}
+		}
+		time.Sleep(time.Second)
+		good := todevice.UserID{Localpart: "b", Server: "good.test"}
+		r.update(good, 5)
+		began := time.Now()
+		for {
+			if _, complete := r.known(good); complete || time.Since(began) > 24*time.Hour {
+				break
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if took := time.Since(began); took > 2*time.Minute {
+			t.Errorf("the good server's list was refreshed only after %v", took)
+		}
+		r.stop()
+	})
+}
+
+// lateMark marks a list while Run has looked for those that are stale, and has not begun yet.
+type lateMark struct {
+	devicelists.Store
+	then func()
+}
+
+func (l lateMark) StaleServers(ctx context.Context) ([]spec.ServerName, error) {
+	servers, err := l.Store.StaleServers(ctx)
+	l.then()
+	return servers, err
+}
+
+func TestMarkMadeWhileTheRefresherStartsIsNotLost(t *testing.T) {
+	inBubble(t, func(t *testing.T, path string) {
+		store, err := sqlite.Open(path, sqlite.Options{ServerName: "here.test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		bob := todevice.UserID{Localpart: "bob", Server: "there.test"}
+		r := &rig{t: t, store: store, answer: func(todevice.UserID) (todevice.RemoteDeviceList, error) {
+			return todevice.RemoteDeviceList{StreamID: 9}, nil
+		}}
+		r.lists = devicelists.New(lateMark{store, func() { r.update(bob, 5) }}, r, func() float64 { return 0 }, logrus.NewEntry(log))
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- r.lists.Run(ctx) }()
+		time.Sleep(48 * time.Hour)
+		synctest.Wait()
+		if _, complete := r.known(bob); !complete {
+			t.Errorf("after two days the list is still stale, and was asked for %d times", r.questions())
+		}
+		cancel()
+		<-ended
+		_ = store.Close()
+	})
+}

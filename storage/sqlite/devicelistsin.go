@@ -155,9 +155,11 @@ func (s *Store) StaleServers(ctx context.Context) ([]spec.ServerName, error) {
 	return servers, nil
 }
 
-// StaleUsers lists some users of a server whose device list must be asked for.
-func (s *Store) StaleUsers(ctx context.Context, server spec.ServerName) ([]todevice.StaleUser, error) {
-	rows, err := s.query(ctx, `SELECT user_id, stale FROM remote_device_lists WHERE server = ? AND stale ORDER BY user_id LIMIT 100`, string(server))
+// StaleUsers lists some users of a server whose device list must be asked for, in the
+// order of their IDs, behind one of them.
+func (s *Store) StaleUsers(ctx context.Context, server spec.ServerName, behind string) ([]todevice.StaleUser, error) {
+	rows, err := s.query(ctx, `SELECT user_id, stale FROM remote_device_lists WHERE server = ? AND stale AND user_id > ? ORDER BY user_id LIMIT 100`,
+		string(server), behind)
 	users, err := collect(rows, err, func(rows *sql.Rows) (u todevice.StaleUser, err error) {
 		var id string
 		if err := rows.Scan(&id, &u.Mark); err != nil {

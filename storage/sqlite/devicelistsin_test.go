@@ -32,7 +32,7 @@ func update(localpart, id string, stream int64, prev ...int64) todevice.Batch {
 // settle has the list of a stale user be answered.
 func settle(t testing.TB, s *Store, localpart string, stream int64, devices ...todevice.DeviceKeys) {
 	t.Helper()
-	stale, err := s.StaleUsers(context.Background(), there)
+	stale, err := s.StaleUsers(context.Background(), there, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestListMarkedWhileItIsAskedForStaysStale(t *testing.T) {
 	follow(t, s)
 	ctx := context.Background()
 	accept(t, s, update("far", "D", 13, 12))
-	stale, err := s.StaleUsers(ctx, there)
+	stale, err := s.StaleUsers(ctx, there, "")
 	if err != nil || len(stale) != 1 {
 		t.Fatalf("stale users %v, %v", stale, err)
 	}

@@ -37,13 +37,14 @@ func (t *tx) tellServers(localpart, deviceID string, at todevice.Position) error
 
 // composeDeviceLists makes EDUs of the changes that wait for a server, as many as
 // still go into a transaction, and puts them into the outbox. Each shows the device
-// as it is now.
-func (t *tx) composeDeviceLists(server spec.ServerName, edus int) error {
+// as it is now. It looks at no more changes than it may make EDUs of: more tells that
+// none of them concerned the server any more, and others wait.
+func (t *tx) composeDeviceLists(server spec.ServerName, edus int) (more bool, err error) {
 	var ready int
-	err := t.queryRow(`SELECT count(*) FROM (SELECT 1 FROM outbox WHERE server = ? AND class = 1 LIMIT ?)`,
+	err = t.queryRow(`SELECT count(*) FROM (SELECT 1 FROM outbox WHERE server = ? AND class = 1 LIMIT ?)`,
 		[]any{string(server), edus}, &ready)
 	if err != nil || ready >= edus {
-		return err
+		return false, err
 	}
 	type change struct {
 		localpart, deviceID string
@@ -56,27 +57,28 @@ func (t *tx) composeDeviceLists(server spec.ServerName, edus int) error {
 		return c, err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, c := range changes {
 		edu, err := t.deviceListEDU(server, c.localpart, c.deviceID, c.position)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if edu != nil {
+			ready++
 			_, err = t.exec(`INSERT INTO outbox (server, class, position, edu, at) VALUES (?, 1, ?, ?, ?)`,
 				string(server), t.position(), edu, t.nowMillis())
 			if err != nil {
-				return err
+				return false, err
 			}
 		}
 		_, err = t.exec(`DELETE FROM device_list_outbox WHERE server = ? AND localpart = ? AND device_id = ?`,
 			string(server), c.localpart, c.deviceID)
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return ready == 0 && len(changes) == edus, nil
 }
 
 // An edu is one unit of a transaction.

@@ -163,3 +163,31 @@ func TestChangeThatFailsWakesNobody(t *testing.T) {
 		t.Errorf("%d writes failed; woken %d times for the change that was kept, want once", failed, woken)
 	}
 }
+
+func TestChangesThatConcernNobodyHideNoneBehindThem(t *testing.T) {
+	s := newStore(t)
+	ctx := context.Background()
+	register(t, s, "alice", "A")
+	register(t, s, "bob", "B")
+	if err := s.NoteRemoteInterest(ctx, there, []string{"alice"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		register(t, s, "alice", fmt.Sprint("D", i))
+		if err := s.RenameDevice(ctx, "alice", fmt.Sprint("D", i), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Sweep(ctx, time.Now().Add(keepInterest+time.Hour)); err != nil { // away for a month
+		t.Fatal(err)
+	}
+	if err := s.NoteRemoteInterest(ctx, there, []string{"bob"}); err != nil { // and back
+		t.Fatal(err)
+	}
+	if err := s.RenameDevice(ctx, "bob", "B", "Phone"); err != nil {
+		t.Fatal(err)
+	}
+	if txn := next(t, s, there, 1<<20); txn == nil {
+		t.Errorf("nothing waits, says NextTransaction; but there are %d changes for the server", rows(t, s, "device_list_outbox"))
+	}
+}

@@ -66,7 +66,7 @@ func (r *room) take(size int) bool {
 
 // compose records the next transaction, of reduced EDUs at most if that is not 0, and
 // gives it with what is in it. The server has none in flight.
-func (t *tx) compose(server spec.ServerName, reduced, maxEDUs, maxBytes int) (f inFlight, edus []json.RawMessage, err error) {
+func (t *tx) compose(server spec.ServerName, reduced, maxEDUs, maxBytes int) (f inFlight, edus []json.RawMessage, more bool, err error) {
 	f.maxEDUs = reduced
 	if reduced > 0 {
 		maxEDUs = min(maxEDUs, reduced)
@@ -74,16 +74,16 @@ func (t *tx) compose(server spec.ServerName, reduced, maxEDUs, maxBytes int) (f 
 	left := room{edus: maxEDUs, bytes: maxBytes}
 	for class := range f.upTo {
 		if class == 1 && left.edus > 0 {
-			if err := t.composeDeviceLists(server, left.edus); err != nil {
-				return inFlight{}, nil, err
+			if more, err = t.composeDeviceLists(server, left.edus); err != nil {
+				return inFlight{}, nil, false, err
 			}
 		}
 		if f.upTo[class], edus, err = t.fill(edus, &left, server, class); err != nil {
-			return inFlight{}, nil, err
+			return inFlight{}, nil, false, err
 		}
 	}
 	if !left.used {
-		return inFlight{}, nil, nil
+		return inFlight{}, nil, more, nil
 	}
 	// The time tells transactions apart across a database lost and made again.
 	f.created = t.nowMillis()
@@ -93,7 +93,7 @@ func (t *tx) compose(server spec.ServerName, reduced, maxEDUs, maxBytes int) (f 
 		SET txn_id = excluded.txn_id, txn_created = excluded.txn_created,
 			txn_upto = excluded.txn_upto, txn_upto_1 = excluded.txn_upto_1, txn_refusals = 0`,
 		string(server), f.id, f.created, f.upTo[0], f.upTo[1])
-	return f, edus, err
+	return f, edus, false, err
 }
 
 // fill puts the rows of a class into what room is left, oldest first, behind those of

@@ -47,13 +47,14 @@ func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, con
 	var edus []json.RawMessage
 	var err error
 	if confirmed == "" { // otherwise there will be something to write in any case
-		flight, err = readInFlight(func(query string, args []any, into ...any) error {
-			return s.queryRow(ctx, query, args, into...)
-		}, server)
+		err = s.snapshot(ctx, func(r snapshot) (err error) {
+			flight, edus, err = readFlight(r, server)
+			return err
+		})
 	}
-	if err == nil && flight.id == "" {
+	for more := true; more && err == nil && flight.id == ""; {
 		err = s.write(ctx, func(t *tx) (err error) {
-			flight, edus, err = t.nextTransaction(server, confirmed, maxEDUs, maxBytes)
+			flight, edus, more, err = t.nextTransaction(server, confirmed, maxEDUs, maxBytes)
 			return err
 		})
 	}
@@ -63,11 +64,6 @@ func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, con
 	if flight.id == "" {
 		return nil, nil
 	}
-	if edus == nil { // it was composed before
-		if edus, err = s.edusOf(ctx, server, flight); err != nil {
-			return nil, fmt.Errorf("read the transaction: %w", err)
-		}
-	}
 	return &todevice.Transaction{
 		Destination: server, ID: flight.id, Created: time.UnixMilli(flight.created), EDUs: edus,
 		Refusals: flight.refusals, Reduced: flight.maxEDUs > 0,
@@ -76,24 +72,36 @@ func (s *Store) NextTransaction(ctx context.Context, server spec.ServerName, con
 
 // nextTransaction gives the transaction in flight, or ends it, if it is the one
 // confirmed, and composes the next. Its EDUs are given only if it is new.
-func (t *tx) nextTransaction(server spec.ServerName, confirmed string, maxEDUs, maxBytes int) (inFlight, []json.RawMessage, error) {
-	f, err := readInFlight(t.queryRow, server)
-	if err != nil || f.id != "" && f.id != confirmed {
-		return f, nil, err
+// nextTransaction gives the transaction in flight, or what is composed once that is
+// confirmed. more tells that nothing was, though something waits.
+func (t *tx) nextTransaction(server spec.ServerName, confirmed string, maxEDUs, maxBytes int) (f inFlight, edus []json.RawMessage, more bool, err error) {
+	f, err = readInFlight(t.queryRow, server)
+	if err == nil && f.id != "" && f.id != confirmed {
+		edus, err = edusOf(t, server, f)
+		return f, edus, false, err
 	}
 	reduced := f.maxEDUs
-	if f.id != "" {
-		if reduced, err = t.confirmed(server, f); err != nil {
-			return inFlight{}, nil, err
-		}
+	if err == nil && f.id != "" {
+		reduced, err = t.confirmed(server, f)
+	}
+	if err != nil {
+		return inFlight{}, nil, false, err
 	}
 	return t.compose(server, reduced, maxEDUs, maxBytes)
 }
 
+// readFlight reads the transaction in flight, and what is in it.
+func readFlight(from querier, server spec.ServerName) (f inFlight, edus []json.RawMessage, err error) {
+	if f, err = readInFlight(from.queryRow, server); err == nil && f.id != "" {
+		edus, err = edusOf(from, server, f)
+	}
+	return f, edus, err
+}
+
 // edusOf reads what is in the transaction in flight.
-func (s *Store) edusOf(ctx context.Context, server spec.ServerName, f inFlight) (all []json.RawMessage, err error) {
+func edusOf(from querier, server spec.ServerName, f inFlight) (all []json.RawMessage, err error) {
 	for class, upTo := range f.upTo {
-		rows, err := s.query(ctx, `SELECT edu FROM outbox WHERE server = ? AND class = ? AND position <= ? ORDER BY position`,
+		rows, err := from.query(`SELECT edu FROM outbox WHERE server = ? AND class = ? AND position <= ? ORDER BY position`,
 			string(server), class, upTo)
 		edus, err := collect(rows, err, func(rows *sql.Rows) (edu json.RawMessage, err error) {
 			err = rows.Scan(&edu)
