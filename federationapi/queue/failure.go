@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/matrix-org/gomatrixserverlib/spec"
@@ -36,7 +37,7 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	p.failedAt, p.notBefore = now, now.Add(min(wishOf(err), q.cfg.MaxBackoff))
+	p.failedAt, p.notBefore = now, now.Add(min(limitOf(err), q.cfg.MaxBackoff))
 	p.relieve()     // nobody waits for a server that is not reached
 	p.again = false // the next attempt looks for all that waits
 	if p.failures == 0 && !own {
@@ -50,10 +51,10 @@ func (q *Queue) failed(ctx context.Context, p *peer, err error) {
 // ownRetry is how long a server is left alone because of a fault of our storage.
 const ownRetry = 5 * time.Second
 
-// wishOf is how long a server has asked to be left alone, 0 if it has not.
-func wishOf(err error) time.Duration {
+// limitOf is for how long a server has said that it is sent too much, 0 if it has not.
+func limitOf(err error) time.Duration {
 	var refused *remote.Refusal
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) && refused.Status == http.StatusTooManyRequests {
 		return refused.RetryAfter
 	}
 	return 0

@@ -18,7 +18,7 @@ type peer struct {
 	// peer was heard of.
 	failures int
 	failedAt time.Time
-	// notBefore is until when the server has asked to be left alone.
+	// notBefore is until when the server is sent too much, as it says.
 	notBefore time.Time
 	wakeAt    time.Time // the end of the sleep
 	place     int       // among the sleepers

@@ -189,8 +189,8 @@ func (q *Queue) Wake(servers []spec.ServerName) {
 }
 
 // PeerAlive says that a server was heard of, and ends its back-off, but no time for which
-// it has asked to be left alone. A server that can be heard of and yet not reached is tried
-// once in remote.FirstRetry at most.
+// it says that it is sent too much. A server that can be heard of and yet not reached is
+// tried once in remote.FirstRetry at most.
 func (q *Queue) PeerAlive(server spec.ServerName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

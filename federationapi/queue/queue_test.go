@@ -243,7 +243,7 @@ func TestStorageFaultIsWaitedOut(t *testing.T) {
 	})
 }
 
-func TestServerThatIsHeardOfIsStillLeftAloneAsLongAsItAsked(t *testing.T) {
+func TestServerThatIsHeardOfIsSentNoMoreThanItTakes(t *testing.T) {
 	inBubble(t, func(t *testing.T, path string) {
 		s := &street{answer: failing(0, &remote.Refusal{Status: 429, RetryAfter: 5 * time.Minute})}
 		p := openPost(t, path, s, queue.Config{})
