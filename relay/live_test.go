@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/chappe-im/chappe/todevice"
 )
@@ -129,4 +130,28 @@ func TestLaterAttachmentConfirmsNothingThatWasGivenToTheOneBefore(t *testing.T) 
 	if err := notifier.AwaitConfirmation(over, lost.Deliveries); err == nil {
 		t.Error("what was lost is confirmed")
 	}
+}
+
+func TestWhatADeviceSaidOfPresenceIsRememberedWhileItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := NewNotifier()
+		a := todevice.Device{User: todevice.UserID{Localpart: "u"}, ID: "A", Inbox: 1}
+		b := todevice.Device{User: todevice.UserID{Localpart: "u"}, ID: "B", Inbox: 2}
+		flips := 0
+		for range 5 { // two clients with polls of 60 s, half a period apart
+			for i, d := range []todevice.Device{a, b} {
+				n.Saw(d)
+				if n.SaidPresence(d.Inbox, []todevice.PresenceState{"online", "unavailable"}[i]) {
+					flips++
+				}
+				_, leave := n.Wait(d)
+				go func() { time.Sleep(59 * time.Second); leave() }()
+				time.Sleep(30 * time.Second)
+			}
+		}
+		time.Sleep(time.Minute)
+		if flips != 2 {
+			t.Errorf("presence was said anew %d times, want 2", flips)
+		}
+	})
 }

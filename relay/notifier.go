@@ -177,7 +177,7 @@ func (n *Notifier) sawLocked(inbox todevice.InboxID) {
 	}
 	n.swept = now
 	for inbox, last := range n.seen {
-		if now.Sub(last.at) >= onlineFor {
+		if !n.onlineLocked(inbox) {
 			delete(n.seen, inbox)
 			n.leaveUserLocked(last.localpart, inbox)
 		}

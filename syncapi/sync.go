@@ -112,6 +112,7 @@ func (s *Server) notePresence(ctx context.Context, device todevice.Device, state
 		return nil
 	}
 	if err := s.store.SetPresence(ctx, device.User.Localpart, state, nil); err != nil {
+		s.notifier.SaidPresence(device.Inbox, "") // the next sync says it again
 		return fmt.Errorf("sync: %w", err)
 	}
 	return nil

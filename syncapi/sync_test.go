@@ -3,6 +3,7 @@ package syncapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -426,4 +427,33 @@ func TestConfirmationIsHeardOf(t *testing.T) {
 	if err := d.notifier.AwaitConfirmation(ended, acc.Deliveries); err != nil {
 		t.Errorf("a confirmed message does not count as confirmed: %v", err)
 	}
+}
+
+// A failsOnce store cannot keep presence the first time.
+type failsOnce struct {
+	*sqlite.Store
+	left int
+}
+
+func (f *failsOnce) SetPresence(ctx context.Context, l string, s todevice.PresenceState, m *string) error {
+	if f.left > 0 {
+		f.left--
+		return errors.New("the disk failed")
+	}
+	return f.Store.SetPresence(ctx, l, s, m)
+}
+
+func TestPresenceOfASyncThatFailedIsSaidAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *door) {
+		bob := d.device("bob", "B")
+		log, _ := test.NewNullLogger()
+		router := httpapi.NewRouter()
+		syncapi.New(&failsOnce{d.store, 1}, d, logrus.NewEntry(log)).Routes(router)
+		d.handler = router
+		first := d.syncWith(bob, "", url.Values{"set_presence": {"online"}}).status
+		second := d.syncWith(bob, "", url.Values{"set_presence": {"online"}}).status
+		if got, err := d.store.Presence(t.Context(), "bob"); got.State != todevice.Online {
+			t.Errorf("answers %d and %d, and bob is %s, %v", first, second, got.State, err)
+		}
+	})
 }

@@ -103,7 +103,7 @@ func (t *tx) userInterested(localpart string, in todevice.UserID) (noted bool, e
 	rows, err := t.exec(`INSERT INTO interest (user_id, localpart, at) SELECT ?, localpart, ? FROM users WHERE localpart = ?
 		ON CONFLICT DO UPDATE SET at = excluded.at`, in.String(), t.nowMillis(), localpart)
 	// What has changed before concerns the user now, too.
-	t.writer.store.bounds.raise(localpart, t.head)
+	t.raiseBound(localpart, t.head)
 	return rows > 0, err
 }
 

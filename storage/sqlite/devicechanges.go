@@ -48,10 +48,18 @@ func (t *tx) tellInterested(user todevice.UserID, at todevice.Position) error {
 	return err
 }
 
+// raiseBound raises a user's bound of changes: now, for whoever reads right after the
+// commit, and once more after it, as it may be forgotten meanwhile and read anew.
+func (t *tx) raiseBound(localpart string, to todevice.Position) {
+	bounds := t.writer.store.bounds
+	bounds.raise(localpart, to)
+	t.afterCommit(func() { bounds.raise(localpart, to) })
+}
+
 // userChanged notes that the devices of a local user have something to hear in /sync
 // besides messages, at a position given out in this transaction. Those that wait are
 // woken once it is committed.
 func (t *tx) userChanged(localpart string, at todevice.Position) {
-	t.writer.store.bounds.raise(localpart, at)
+	t.raiseBound(localpart, at)
 	t.changed = append(t.changed, localpart)
 }

@@ -46,8 +46,8 @@ func (s *Store) Devices(ctx context.Context, localpart string) ([]todevice.Devic
 		var inbox todevice.InboxID
 		var last sighting
 		err = rows.Scan(&d.ID, &d.DisplayName, &inbox, &last.addr, &last.at)
-		if later, ok := s.sightings.of(inbox); ok {
-			last = later
+		if seen, ok := s.sightings.of(inbox); ok && seen.at >= last.at { // else there was a login since
+			last = seen
 		}
 		d.LastSeenIP, d.LastSeen = last.addr, time.UnixMilli(last.at)
 		return d, err

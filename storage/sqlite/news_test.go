@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"testing"
@@ -69,5 +70,35 @@ func TestNewsTellsLocalUsersFromOthers(t *testing.T) {
 	news, err := s.News(ctx, "alice", after)
 	if want := []string{"@bob:" + here}; err != nil || !reflect.DeepEqual(news.Changed, want) || news.UpTo != s.Head() {
 		t.Errorf("got %+v, %v, want %v up to %d", news, err, want, s.Head())
+	}
+}
+
+func TestNewsIsHeardThoughItsBoundWasForgottenBeforeTheCommit(t *testing.T) {
+	s := newStore(t)
+	ctx := t.Context()
+	register(t, s, "alice", "A")
+	since := s.Head()
+	err := s.write(ctx, func(t *tx) error {
+		if err := t.replaceAccountData("alice", "m.x", nil, json.RawMessage(`{"new":1}`)); err != nil {
+			return err
+		}
+		// others sync, or hear of a change, until all bounds are forgotten
+		for i := range maxBounds {
+			s.bounds.raise(fmt.Sprint("user", i), t.head)
+		}
+		// alice syncs before the commit
+		_, err := s.News(ctx, "alice", since)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	news, err := s.News(ctx, "alice", since)
+	if err != nil || len(news.AccountData) != 1 {
+		t.Errorf("after the commit alice hears %+v, %v", news, err)
+	}
+	register(t, s, "bob", "B") // whatever comes later
+	if news, _ := s.News(ctx, "alice", since); len(news.AccountData) != 1 {
+		t.Errorf("later alice hears %+v", news)
 	}
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -88,5 +89,40 @@ func TestBodiesDoNotOutlastThoseWhoWaitEvenIfAnotherProgramDeletesThem(t *testin
 	sweep()
 	if n := rows(t, s, "broadcasts"); n != 0 {
 		t.Errorf("after a sweep %d bodies are left that nobody waits for", n)
+	}
+}
+
+// The same before this process has written anything.
+func TestDeviceThatAnotherProgramDeletedBeforeTheFirstWriteIsNotRemembered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chappe.db")
+	s := open(t, path, Options{})
+	register(t, s, "bob", "1")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path, Options{})
+	if _, err := s.Session(t.Context(), "bob/1"); err != nil {
+		t.Fatal(err)
+	}
+	otherProgram(t, path, `DELETE FROM devices`)
+	register(t, s, "carl", "1")
+	if _, err := s.Session(t.Context(), "bob/1"); err == nil {
+		t.Error("its token still works")
+	}
+}
+
+// Who stops the server and copies the one file has all of it.
+func TestTheFileIsWholeAfterClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chappe.db")
+	s := open(t, path, Options{})
+	register(t, s, "alice", "A")
+	if _, err := s.UserDevices(t.Context(), "alice"); err != nil { // by a reader
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if wal, err := os.Stat(path + "-wal"); err == nil {
+		t.Errorf("%d bytes are in the log only", wal.Size())
 	}
 }

@@ -48,7 +48,7 @@ func (s *Store) KeepSightings(ctx context.Context) error {
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(seen)), sweepRows) {
 		err := s.write(ctx, func(t *tx) error {
 			for _, inbox := range part {
-				_, err := t.exec(`UPDATE devices SET last_seen = ?, last_seen_ip = ? WHERE inbox = ?`,
+				_, err := t.exec(`UPDATE devices SET last_seen = ?1, last_seen_ip = ?2 WHERE inbox = ?3 AND last_seen <= ?1`,
 					seen[inbox].at, seen[inbox].addr, inbox)
 				if err != nil {
 					return err

@@ -59,3 +59,22 @@ func TestSightingDuringTheKeepingIsNotForgotten(t *testing.T) {
 		t.Error("what was seen meanwhile is forgotten")
 	}
 }
+
+func TestLoginAfterASightingIsTheLaterOne(t *testing.T) {
+	s, c := newTimedStore(t)
+	ctx := t.Context()
+	d := register(t, s, "bob", "B")
+	s.NoteSeen(d.Inbox, "192.0.2.1")
+	c.Time = c.Time.Add(time.Minute)
+	if _, err := s.Login(ctx, "bob", todevice.Login{DeviceID: "B", Token: "new", RemoteAddr: "192.0.2.2"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, err := s.Devices(ctx, "bob"); err != nil || got[0].LastSeenIP != "192.0.2.2" || !got[0].LastSeen.Equal(c.Time) {
+			t.Errorf("got %+v, %v, want 192.0.2.2 at %v", got, err, c.Time)
+		}
+		if err := s.KeepSightings(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -67,7 +67,7 @@ func (s *Store) submit(ctx context.Context, w *write) error {
 func (s *Store) runWriter() {
 	defer s.closed.Done()
 	w := writer{store: s, prepared: make(map[string]*sql.Stmt)}
-	defer w.close()
+	defer w.end()
 	for {
 		select {
 		case first := <-s.writes:
@@ -221,8 +221,8 @@ func (w *writer) lookForOthers(t *tx) error {
 	}
 	if w.version != 0 {
 		w.store.othersWrote.Store(true)
-		w.store.forgetAll()
 	}
+	w.store.forgetAll()
 	w.forget()
 	w.version = version
 	return nil
@@ -255,13 +255,26 @@ func (w *writer) rollback() {
 
 // close drops the connection; the next write opens another.
 func (w *writer) close() {
-	for query, stmt := range w.prepared {
-		_ = stmt.Close()
-		delete(w.prepared, query)
-	}
+	w.closePrepared()
 	if w.conn != nil {
 		discard(w.conn)
 		w.conn, w.version = nil, 0 // another connection counts anew
+	}
+}
+
+// end gives the connection back. It is the last one that is closed, and may write: so
+// SQLite brings all that is in its log into the file.
+func (w *writer) end() {
+	w.closePrepared()
+	if w.conn != nil {
+		_ = w.conn.Close()
+	}
+}
+
+func (w *writer) closePrepared() {
+	for query, stmt := range w.prepared {
+		_ = stmt.Close()
+		delete(w.prepared, query)
 	}
 }
 
