@@ -57,7 +57,7 @@ func (r *Relay) Send(ctx context.Context, b todevice.Batch) (todevice.Accepted, 
 	}
 	b, live := r.splitLive(b)
 	b, denied := r.split(b)
-	if len(b.EDUs) > 0 {
+	if len(b.EDUs) > 0 && !b.Unattended {
 		r.servers.Admit(ctx, destinations(b.EDUs))
 	}
 	accepted, err := r.accept(ctx, b)

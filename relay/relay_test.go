@@ -416,3 +416,24 @@ func TestRefusedBatchesAreCountedByReason(t *testing.T) {
 		t.Errorf("counted %v, want %v", got, want)
 	}
 }
+
+// A gate counts how often somebody is held up.
+type gate struct {
+	bells
+	held int
+}
+
+func (g *gate) Admit(context.Context, []spec.ServerName) { g.held++ }
+
+func TestOnlyWhoSendsForItselfIsHeldUp(t *testing.T) {
+	servers := &gate{}
+	r := New(&notebook{}, here, todevice.ServerRules{}, NewNotifier(), servers, prometheus.NewRegistry())
+	for unattended, want := range map[bool]int{false: 1, true: 0} {
+		servers.held = 0
+		_, err := r.Send(t.Context(), todevice.Batch{Unattended: unattended, Sends: []todevice.Send{{Sender: user(t, "@a:"+here),
+			Messages: []todevice.Message{message(t, "@b:other.test", "B", `{}`)}}}})
+		if err != nil || servers.held != want {
+			t.Errorf("unattended %v: held up %d times, want %d (%v)", unattended, servers.held, want, err)
+		}
+	}
+}

@@ -22,6 +22,9 @@ type Batch struct {
 	Records []RTMRecord
 	// Guests changes who is in channels of RTM.
 	Guests []ChannelGuestChange
+	// Unattended is true where whoever sends also sends for others: it is not held up
+	// while much waits for a server.
+	Unattended bool
 }
 
 // Empty tells whether the batch leaves nothing behind: no message, and no memory of its

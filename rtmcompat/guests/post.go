@@ -42,11 +42,13 @@ func (p *post) put(write func() (todevice.Send, error)) {
 	}
 }
 
-// send sends a batch, after all that was put before.
+// send sends a batch, after all that was put before. A guest of a server for which much
+// waits holds nobody up: all channels of the app go this way.
 func (p *post) send(ctx context.Context, b todevice.Batch) (todevice.Accepted, error) {
 	p.sending.Lock()
 	defer p.sending.Unlock()
 	p.drain(ctx)
+	b.Unattended = true
 	return p.sender.Send(ctx, b)
 }
 
@@ -73,7 +75,7 @@ func (p *post) drain(ctx context.Context) {
 	if lost > 0 {
 		p.log.WithField("messages", lost).Warn("more was said in channels than guests can be sent; some do not get it")
 	}
-	var batch todevice.Batch
+	batch := todevice.Batch{Unattended: true}
 	for _, write := range waiting {
 		send, err := write()
 		if err != nil {
