@@ -262,10 +262,11 @@ func TestServerThatIsHeardOfIsSentNoMoreThanItTakes(t *testing.T) {
 func TestFaultOfOurDiskIsNotHeldAgainstTheServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, path string) {
 		s := &street{}
-		broken := true
+		var broken atomic.Bool
+		broken.Store(true)
 		p := openPost(t, path, s, queue.Config{}, func(p *post) queue.Store {
 			return observed{Store: p.store, next: func() error {
-				if broken {
+				if broken.Load() {
 					return errors.New("disk I/O error")
 				}
 				return nil
@@ -274,7 +275,7 @@ func TestFaultOfOurDiskIsNotHeldAgainstTheServer(t *testing.T) {
 		p.send(there, 1)
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		broken = false
+		broken.Store(false)
 		mended := time.Now()
 		for len(s.seen()) == 0 {
 			time.Sleep(time.Second)
