@@ -188,15 +188,6 @@ const drainTime = time.Second
 // written to them.
 const closeTime = 3 * time.Second
 
-// cutAll ends all connections, whatever waits on them.
-func (s *Server) cutAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		c.kill()
-	}
-}
-
 // drain gives clients no more messages, and waits a little until they have acknowledged
 // those they have: else they would be given them again after a restart.
 func (s *Server) drain() {
@@ -231,6 +222,15 @@ func (s *Server) Close() {
 		ss.confirmLast()
 	}
 	s.stop()
+}
+
+// cutAll ends all connections, whatever waits on them.
+func (s *Server) cutAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.kill()
+	}
 }
 
 // session gives the standing session of a user, nil where there is none.

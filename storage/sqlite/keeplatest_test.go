@@ -483,29 +483,3 @@ func TestWhatWaitedBeforeThereWereTimesWaitsWithoutOne(t *testing.T) {
 		t.Errorf("%v; the other device has %v", err, waiting(t, s, other))
 	}
 }
-
-func TestWhatExpiredBeforeItWasGivenIsNotToldAsDelivered(t *testing.T) {
-	c := &clock{time.UnixMilli(1_700_000_000_000)}
-	s := open(t, filepath.Join(t.TempDir(), "chappe.db"), Options{
-		Now:      c.now,
-		Webhooks: []todevice.RTMWebhook{{ID: "w", App: "a", Events: []todevice.RTMEventType{todevice.RTMDelivered, todevice.RTMExpired}}},
-		RTMMessage: func(to todevice.UserID, event []byte) (todevice.RTMEvent, bool) {
-			return todevice.RTMEvent{App: "a", User: to.Localpart, MessageID: string(event)}, true
-		},
-	})
-	d := register(t, s, "bob", "1")
-	accept(t, s, latest(1, [2]string{"bob", "1"}))
-	c.pass(keepLatestFor + time.Minute) // the sweep comes once an hour
-	accept(t, s, latest(2, [2]string{"bob", "1"}))
-	events, _, err := s.Pending(t.Context(), d.Inbox, 0)
-	if err != nil || len(events) != 1 {
-		t.Fatalf("%v are given (%v), want the second", events, err)
-	}
-	if _, err := s.Confirm(t.Context(), d.Inbox, events[0].Position); err != nil {
-		t.Fatal(err)
-	}
-	told, err := collectStrings(s, `SELECT type || ' ' || json_extract(message_id, '$.content.n') FROM rtm_webhook_events ORDER BY number`)
-	if err != nil || !slices.Equal(told, []string{"message_expired 1", "message_delivered 2"}) {
-		t.Errorf("%q are told (%v)", told, err)
-	}
-}
